@@ -1,0 +1,305 @@
+//! The one way from a refusal to an answer: domain error → [`ErrorReason`] → code → `Status` with `google.rpc` details.
+//!
+//! The reason is the identity of an error; its code is a function of the reason; nothing else makes a `Status`.
+
+mod database;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use yeyak_proto::ERROR_DOMAIN;
+pub use yeyak_proto::yeyak::common::v1::ErrorReason;
+
+/// What a domain error must say about itself to reach a caller.
+pub trait Fault: std::error::Error + Any + Send + Sync {
+    /// Which of the documented reasons it is.
+    fn reason(&self) -> ErrorReason;
+
+    /// Everything dynamic in its message, under the keys that the reason documents.
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// When waiting helps: how long.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Every malformed field by its proto path, for `INVALID_FIELDS`.
+    fn violations(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// An error on its way to the caller.
+#[derive(Clone)]
+pub struct Error {
+    cause: Arc<Cause>,
+}
+
+struct Cause {
+    kind: Kind,
+    location: &'static Location<'static>,
+}
+
+enum Kind {
+    /// Refused, for a documented reason.
+    Fault(Box<dyn Fault>),
+    /// A fact that the decision rested on has changed: run the operation again from its load.
+    Lost(String),
+    /// The database asks to run the transaction again.
+    Contention(Box<dyn std::error::Error + Send + Sync>),
+    /// Ours to mend; the caller learns nothing of it.
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A write found that what it was decided on has changed since.
+    #[track_caller]
+    pub fn lost(what: impl fmt::Display) -> Self {
+        Self::of(Kind::Lost(what.to_string()))
+    }
+
+    /// A fault of ours, which the caller is told nothing about.
+    #[track_caller]
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::Internal(source.into()))
+    }
+
+    #[track_caller]
+    pub(crate) fn contention(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::Contention(source.into()))
+    }
+
+    #[track_caller]
+    fn of(kind: Kind) -> Self {
+        Self { cause: Arc::new(Cause { kind, location: Location::caller() }) }
+    }
+
+    /// Whether the operation should run again from its load.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.cause.kind, Kind::Lost(_))
+    }
+
+    /// Whether the same transaction may succeed when run again.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self.cause.kind, Kind::Contention(_))
+    }
+
+    /// Which documented reason the caller is given.
+    pub fn reason(&self) -> ErrorReason {
+        match &self.cause.kind {
+            Kind::Fault(fault) => fault.reason(),
+            Kind::Lost(_) | Kind::Contention(_) => ErrorReason::Contention,
+            Kind::Internal(_) => ErrorReason::Internal,
+        }
+    }
+
+    /// The refusal itself, when it is of the type asked for.
+    pub fn fault<F: Fault>(&self) -> Option<&F> {
+        match &self.cause.kind {
+            Kind::Fault(fault) => {
+                let fault: &dyn Any = &**fault;
+                fault.downcast_ref()
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the error came up.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.cause.location
+    }
+}
+
+impl<F: Fault> From<F> for Error {
+    #[track_caller]
+    fn from(fault: F) -> Self {
+        Self::of(Kind::Fault(Box::new(fault)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause.kind {
+            Kind::Fault(fault) => fault.fmt(f),
+            Kind::Lost(what) => write!(f, "{what} was changed by another call at the same moment"),
+            Kind::Contention(source) => write!(f, "the database asked to try again: {source}"),
+            Kind::Internal(source) => {
+                write!(f, "{source}")?;
+                let mut source = source.source();
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self} (at {})", self.reason().as_str_name(), self.location())
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let reason = error.reason();
+        let (message, metadata, retry_after, violations) = match &error.cause.kind {
+            Kind::Fault(fault) => (fault.to_string(), fault.metadata(), fault.retry_after(), fault.violations()),
+            Kind::Lost(_) | Kind::Contention(_) => {
+                ("other calls changed the same rows; try again".to_owned(), Vec::new(), Some(CONTENTION_DELAY), Vec::new())
+            }
+            Kind::Internal(_) => ("internal error".to_owned(), Vec::new(), None, Vec::new()),
+        };
+        let mut status = status(reason, message, &metadata, retry_after, violations);
+        status.set_source(Arc::new(Traced(error)));
+        status
+    }
+}
+
+/// Carries an [`Error`] inside a `Status` to the trace layer, which logs it with its source and place.
+#[derive(Debug)]
+pub struct Traced(pub Error);
+
+impl fmt::Display for Traced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Traced {}
+
+const CONTENTION_DELAY: Duration = Duration::from_millis(50);
+
+fn status(
+    reason: ErrorReason,
+    message: String,
+    metadata: &[(&'static str, String)],
+    retry_after: Option<Duration>,
+    violations: Vec<(String, String)>,
+) -> Status {
+    let pairs: HashMap<String, String> = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason.as_str_name(), ERROR_DOMAIN, pairs);
+    for (field, description) in violations {
+        details.add_bad_request_violation(field, description);
+    }
+    if retry_after.is_some() {
+        details.set_retry_info(retry_after);
+    }
+    let subject = metadata.first().map(|(_, value)| value.clone()).unwrap_or_default();
+    match code(reason) {
+        Code::NotFound | Code::AlreadyExists => {
+            let resource = metadata.first().map(|(key, value)| (key.trim_end_matches("_id"), value.as_str()));
+            let (kind, name) = match metadata {
+                [("resource_type", kind), ("resource_id", id), ..] => (kind.as_str(), id.as_str()),
+                _ => resource.unwrap_or_default(),
+            };
+            details.set_resource_info(kind, name, "", message.clone());
+        }
+        Code::FailedPrecondition => {
+            details.add_precondition_failure_violation(reason.as_str_name(), subject, message.clone());
+        }
+        Code::ResourceExhausted => {
+            details.add_quota_failure_violation(subject, message.clone());
+        }
+        _ => {}
+    }
+    Status::with_error_details(code(reason), message, details)
+}
+
+/// A refusal by the layers, which have a reason and a sentence and nothing else to say.
+pub fn refusal(reason: ErrorReason, message: impl Into<String>, retry_after: Option<Duration>) -> Status {
+    status(reason, message.into(), &[], retry_after, Vec::new())
+}
+
+/// The status code of each reason: the same table as the comments of `error_reason.proto`, which a test compares.
+pub const fn code(reason: ErrorReason) -> Code {
+    use ErrorReason as R;
+    match reason {
+        R::Unspecified | R::Internal => Code::Internal,
+        R::InvalidFields | R::RequestIdReused | R::PageTokenInvalid | R::MalformedMessage => Code::InvalidArgument,
+        R::Unauthenticated | R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => Code::Unauthenticated,
+        R::AccessDenied => Code::PermissionDenied,
+        R::NotFound => Code::NotFound,
+        R::EmailTaken => Code::AlreadyExists,
+        R::EtagMismatch | R::Contention => Code::Aborted,
+        R::RateLimited | R::LoginThrottled | R::MessageTooLarge => Code::ResourceExhausted,
+        R::Overloaded | R::DependencyUnavailable | R::ShuttingDown => Code::Unavailable,
+        R::DeadlinePassed => Code::DeadlineExceeded,
+        R::UnknownMethod => Code::Unimplemented,
+        R::AlreadySeller | R::ApplicationDecided | R::LastAdmin => Code::FailedPrecondition,
+    }
+}
+
+/// There is no such resource, or it is not the caller's: the two are told apart to nobody.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no {kind} {id}")]
+pub struct NotFound {
+    /// What was looked for: `booking`, `property`.
+    pub kind: &'static str,
+    /// Its id, as it was given.
+    pub id: String,
+}
+
+impl NotFound {
+    /// No resource of this kind has the id, for this caller.
+    pub fn new(kind: &'static str, id: impl fmt::Display) -> Self {
+        Self { kind, id: id.to_string() }
+    }
+}
+
+impl Fault for NotFound {
+    fn reason(&self) -> ErrorReason {
+        ErrorReason::NotFound
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        vec![("resource_type", self.kind.to_owned()), ("resource_id", self.id.clone())]
+    }
+}
+
+/// The resource has another etag than the one that an update names.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{id} was changed since it was read; read it again")]
+pub struct EtagMismatch {
+    /// Which resource.
+    pub id: String,
+}
+
+impl Fault for EtagMismatch {
+    fn reason(&self) -> ErrorReason {
+        ErrorReason::EtagMismatch
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        vec![("resource_id", self.id.clone())]
+    }
+}
+
+/// Something that the server needs did not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what} can't be reached; try again")]
+pub struct Unavailable {
+    /// `the database`, `the payment provider`.
+    pub what: &'static str,
+}
+
+impl Fault for Unavailable {
+    fn reason(&self) -> ErrorReason {
+        ErrorReason::DependencyUnavailable
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+}

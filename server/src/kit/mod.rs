@@ -1,0 +1,6 @@
+//! What every domain is built from.
+
+pub mod clock;
+pub mod date;
+pub mod id;
+pub mod money;
