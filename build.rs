@@ -103,11 +103,17 @@ impl Generated {
             if message.get_field_by_name("request_id").is_some() {
                 let mut cleared = String::new();
                 for field in secrets.iter().map(String::as_str).chain(["request_id"]) {
-                    write!(cleared, "        bare.{field} = Default::default();\n")?;
+                    writeln!(cleared, "        bare.{field} = Default::default();")?;
                 }
                 writeln!(
                     self.messages,
                     "impl crate::Mutation for {rust} {{\n    fn request_id(&self) -> &str {{\n        &self.request_id\n    }}\n    fn fingerprint(&self) -> Vec<u8> {{\n        let mut bare = self.clone();\n{cleared}        ::prost::Message::encode_to_vec(&bare)\n    }}\n}}"
+                )?;
+            }
+            if message.get_field_by_name("page_token").is_some() {
+                writeln!(
+                    self.messages,
+                    "impl crate::Paged for {rust} {{\n    fn page_size(&self) -> i32 {{\n        self.page_size\n    }}\n    fn page_token(&self) -> &str {{\n        &self.page_token\n    }}\n    fn arguments(&self) -> Vec<u8> {{\n        let mut bare = self.clone();\n        bare.page_size = 0;\n        bare.page_token.clear();\n        ::prost::Message::encode_to_vec(&bare)\n    }}\n}}"
                 )?;
             }
         }

@@ -93,6 +93,18 @@ pub trait Mutation: prost::Message + Clone {
     fn fingerprint(&self) -> Vec<u8>;
 }
 
+/// A request for one page of a list.
+pub trait Paged: prost::Message + Clone {
+    /// How many items at most; 0 for the default.
+    fn page_size(&self) -> i32;
+
+    /// Where the page begins; empty for the first.
+    fn page_token(&self) -> &str;
+
+    /// What the pages of one list have in common: everything but the page.
+    fn arguments(&self) -> Vec<u8>;
+}
+
 /// Makes calls for the generated wrappers, such as [`yeyak::member::v1::AuthApi`].
 #[cfg(feature = "client")]
 pub trait Call: Clone + Send + Sync + 'static {

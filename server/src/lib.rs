@@ -1,4 +1,8 @@
 //! The server of Yeyak: every domain of a booking platform behind one gRPC port.
 
 pub mod error;
+#[cfg(test)]
+mod harness;
 pub mod kit;
+pub mod layer;
+pub mod member;

@@ -1,0 +1,188 @@
+//! Who calls, and whether they may: decided by the access that the proto states, before any domain sees the call.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+use yeyak_proto::yeyak::common::v1::Access;
+use yeyak_proto::{ACT_AS_HEADER, Method};
+
+use super::context::method_of;
+use crate::error::Error;
+use crate::kit::caller::{Caller, Denied, Unauthenticated};
+
+/// What a caller shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// The bearer token.
+    pub token: &'a str,
+    /// The member that an API key says it acts for.
+    pub act_as: Option<&'a str>,
+    /// What is called: an API key is good for the RPCs that it names.
+    pub method: &'static Method,
+}
+
+/// Finds out who a token belongs to.
+#[async_trait]
+pub trait Authenticate: Send + Sync + 'static {
+    /// The caller, or `UNAUTHENTICATED` for a token that is not good.
+    async fn caller(&self, credentials: Credentials<'_>) -> Result<Caller, Error>;
+}
+
+/// Makes [`Auth`].
+#[derive(Clone)]
+pub struct AuthLayer {
+    authenticate: Arc<dyn Authenticate>,
+}
+
+impl std::fmt::Debug for AuthLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuthLayer")
+    }
+}
+
+impl AuthLayer {
+    /// Asks this for callers.
+    pub fn new(authenticate: Arc<dyn Authenticate>) -> Self {
+        Self { authenticate }
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Auth<S> {
+        Auth { inner, authenticate: self.authenticate.clone() }
+    }
+}
+
+/// Refuses callers that the proto does not name.
+#[derive(Clone)]
+pub struct Auth<S> {
+    inner: S,
+    authenticate: Arc<dyn Authenticate>,
+}
+
+impl<S> std::fmt::Debug for Auth<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Auth")
+    }
+}
+
+impl<S> Service<Request<Body>> for Auth<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        // Health and reflection are not ours, and open; an unknown path is refused by whoever routes.
+        let Some(method) = method_of(&request) else { return Box::pin(self.inner.call(request)) };
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let authenticate = self.authenticate.clone();
+        Box::pin(async move {
+            match identify(&*authenticate, request.headers(), method).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    inner.call(request).await
+                }
+                Err(refused) => Ok(Status::from(refused).into_http()),
+            }
+        })
+    }
+}
+
+async fn identify(
+    authenticate: &dyn Authenticate,
+    headers: &HeaderMap,
+    method: &'static Method,
+) -> Result<Caller, Error> {
+    let act_as = headers.get(ACT_AS_HEADER).and_then(|value| value.to_str().ok());
+    let caller = match bearer(headers)? {
+        Some(token) => authenticate.caller(Credentials { token, act_as, method }).await?,
+        None => Caller::Anonymous,
+    };
+    permit(&caller, method)?;
+    Ok(caller)
+}
+
+/// The bearer token, when there is one; any other `authorization` is refused rather than overlooked.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let Some(value) = headers.get(http::header::AUTHORIZATION) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| Unauthenticated)?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => Ok(Some(token.trim())),
+        _ => Err(Unauthenticated.into()),
+    }
+}
+
+/// Whether the proto names this kind of caller for the RPC.
+fn permit(caller: &Caller, method: &Method) -> Result<(), Error> {
+    let names = |access| method.access.contains(&access);
+    let by_role = |member: &crate::kit::caller::Member| {
+        names(Access::Member)
+            || (names(Access::Seller) && member.roles.seller)
+            || (names(Access::Admin) && member.roles.admin)
+    };
+    let allowed = match caller {
+        Caller::Anonymous => names(Access::Public),
+        Caller::Member(member) => names(Access::Public) || by_role(member),
+        Caller::Service { .. } => names(Access::Service) || names(Access::Public),
+    };
+    match (allowed, caller) {
+        (true, _) => Ok(()),
+        (false, Caller::Anonymous) => Err(Unauthenticated.into()),
+        (false, Caller::Service { .. }) => Err(Denied { needs: "a member; API keys may not call this" }.into()),
+        (false, Caller::Member(_)) if names(Access::Seller) && !names(Access::Admin) => {
+            Err(Denied { needs: "the role seller" }.into())
+        }
+        (false, Caller::Member(_)) if names(Access::Admin) => Err(Denied { needs: "the role admin" }.into()),
+        (false, Caller::Member(_)) => Err(Denied { needs: "an API key" }.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::caller::{Member, Roles};
+    use crate::kit::clock::Time;
+    use crate::kit::id::{Ids, MemberId};
+
+    fn method(access: &'static [Access]) -> Method {
+        Method { access, ..yeyak_proto::METHODS[0] }
+    }
+
+    #[test]
+    fn what_states_nothing_is_closed_to_everyone() {
+        let roles = Roles { seller: true, admin: true };
+        let id = MemberId::new(&Ids::seeded(1), Time::UNIX_EPOCH);
+        let member = Caller::Member(Member { id, roles, session: None, by: None });
+        for caller in [Caller::Anonymous, member] {
+            assert!(permit(&caller, &method(&[])).is_err());
+            assert!(permit(&caller, &method(&[Access::Public])).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_authorization_that_is_no_bearer_token_is_refused() {
+        for (value, good) in [("Bearer x", true), ("bearer x", true), ("Basic eDp5", false), ("Bearer ", false), ("", false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(http::header::AUTHORIZATION, value.parse().expect("a header"));
+            assert_eq!(bearer(&headers).is_ok(), good, "{value}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The tower stack.
+pub mod auth;
+pub mod context;

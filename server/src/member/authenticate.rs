@@ -1,0 +1,28 @@
+//! Who a token belongs to.
+
+use async_trait::async_trait;
+
+use super::Members;
+use super::token::Claims;
+use crate::error::Error;
+use crate::kit::caller::{Caller, Member, Roles, Unauthenticated};
+use crate::layer::auth::{Authenticate, Credentials};
+
+impl Members {
+    /// What an access token says, when it is good and its session lives.
+    pub(super) async fn verify_token(&self, token: &str) -> Result<Option<(Claims, Roles)>, Error> {
+        let Some(claims) = self.tokens.verify(token) else { return Ok(None) };
+        let live = self.liveness.member(claims.session).await?;
+        Ok(live.filter(|(member, _)| *member == claims.member).map(|(_, roles)| (claims, roles)))
+    }
+}
+
+#[async_trait]
+impl Authenticate for Members {
+    async fn caller(&self, credentials: Credentials<'_>) -> Result<Caller, Error> {
+        let Some((claims, roles)) = self.verify_token(credentials.token).await? else {
+            return Err(Unauthenticated.into());
+        };
+        Ok(Caller::Member(Member { id: claims.member, roles, session: Some(claims.session), by: None }))
+    }
+}

@@ -1,0 +1,210 @@
+//! The queries of members, one a function.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, ConnectionTrait, QueryOrder, QuerySelect, SqlErr};
+
+use super::entity::{login_event, member, session};
+use super::error::MemberError;
+use super::model::{Email, Profile, Session};
+use crate::error::Error;
+use crate::kit::Kit;
+use crate::kit::caller::{Roles, SessionId};
+use crate::kit::clock::Time;
+use crate::kit::id::MemberId;
+use crate::kit::keyring::Purpose;
+use crate::kit::page::Page;
+
+/// An account, with what proves whose it is.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) profile: Profile,
+    pub(super) password_hash: String,
+}
+
+/// The name under which an address is found without decrypting any.
+pub(super) fn email_index(kit: &Kit, email: &Email) -> Vec<u8> {
+    kit.keys.index(Purpose::EmailIndex, email.as_str().as_bytes()).to_vec()
+}
+
+fn account(kit: &Kit, row: member::Model) -> Result<Account, Error> {
+    let open = |sealed: &[u8]| -> Result<String, Error> {
+        let plain = kit.keys.open(sealed).ok_or_else(|| Error::internal("a sealed column does not open"))?;
+        String::from_utf8(plain).map_err(Error::internal)
+    };
+    let email = open(&row.email_sealed)?.parse().map_err(Error::internal)?;
+    let phone = if row.phone_sealed.is_empty() { String::new() } else { open(&row.phone_sealed)? };
+    Ok(Account {
+        profile: Profile {
+            id: MemberId(row.id),
+            email,
+            display_name: row.display_name,
+            phone,
+            locale: row.locale,
+            time_zone: row.time_zone.parse().map_err(|_| Error::internal("an unknown time zone is stored"))?,
+            roles: Roles { seller: row.seller, admin: row.admin },
+            version: row.version,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        },
+        password_hash: row.password_hash,
+    })
+}
+
+pub(super) async fn account_by_email(
+    conn: &impl ConnectionTrait,
+    kit: &Kit,
+    email: &Email,
+) -> Result<Option<Account>, Error> {
+    let found = member::Entity::find().filter(member::Column::EmailIndex.eq(email_index(kit, email)));
+    found.one(conn).await?.map(|row| account(kit, row)).transpose()
+}
+
+pub(super) async fn account_by_id(
+    conn: &impl ConnectionTrait,
+    kit: &Kit,
+    id: MemberId,
+) -> Result<Option<Account>, Error> {
+    member::by_id(id).one(conn).await?.map(|row| account(kit, row)).transpose()
+}
+
+pub(super) async fn insert_account(conn: &impl ConnectionTrait, kit: &Kit, account: &Account) -> Result<(), Error> {
+    let Account { profile, password_hash } = account;
+    let phone = if profile.phone.is_empty() { Vec::new() } else { kit.keys.seal(&kit.ids, profile.phone.as_bytes()) };
+    let row = member::ActiveModel {
+        id: ActiveValue::Set(profile.id.0),
+        email_index: ActiveValue::Set(email_index(kit, &profile.email)),
+        email_sealed: ActiveValue::Set(kit.keys.seal(&kit.ids, profile.email.as_str().as_bytes())),
+        phone_sealed: ActiveValue::Set(phone),
+        password_hash: ActiveValue::Set(password_hash.clone()),
+        display_name: ActiveValue::Set(profile.display_name.clone()),
+        locale: ActiveValue::Set(profile.locale.clone()),
+        time_zone: ActiveValue::Set(profile.time_zone.name().to_owned()),
+        seller: ActiveValue::Set(profile.roles.seller),
+        admin: ActiveValue::Set(profile.roles.admin),
+        version: ActiveValue::Set(profile.version),
+        create_time: ActiveValue::Set(profile.create_time),
+        update_time: ActiveValue::Set(profile.update_time),
+    };
+    match member::Entity::insert(row).exec_without_returning(conn).await {
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Err(MemberError::EmailTaken.into())
+        }
+        outcome => Ok(outcome.map(|_| ())?),
+    }
+}
+
+impl From<session::Model> for Session {
+    fn from(row: session::Model) -> Self {
+        Self {
+            id: SessionId(row.id),
+            member: MemberId(row.member_id),
+            generation: row.generation,
+            address: row.address,
+            user_agent: row.user_agent,
+            create_time: row.create_time,
+            refresh_time: row.refresh_time,
+            expire_time: row.expire_time,
+            revoke_time: row.revoke_time,
+        }
+    }
+}
+
+pub(super) async fn insert_session(conn: &impl ConnectionTrait, session: &Session) -> Result<(), Error> {
+    let row = session::ActiveModel {
+        id: ActiveValue::Set(session.id.0),
+        member_id: ActiveValue::Set(session.member.0),
+        address: ActiveValue::Set(session.address.clone()),
+        user_agent: ActiveValue::Set(session.user_agent.clone()),
+        generation: ActiveValue::Set(session.generation),
+        create_time: ActiveValue::Set(session.create_time),
+        refresh_time: ActiveValue::Set(session.refresh_time),
+        expire_time: ActiveValue::Set(session.expire_time),
+        revoke_time: ActiveValue::Set(session.revoke_time),
+        version: ActiveValue::Set(1),
+    };
+    session::Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn session(conn: &impl ConnectionTrait, id: SessionId) -> Result<Option<Session>, Error> {
+    Ok(session::Entity::find_by_id(id.0).one(conn).await?.map(Session::from))
+}
+
+pub(super) async fn session_of(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    id: SessionId,
+) -> Result<Option<Session>, Error> {
+    let found = session::of_member(member).filter(session::Column::Id.eq(id.0)).one(conn).await?;
+    Ok(found.map(Session::from))
+}
+
+/// The live sessions of a member, newest first.
+pub(super) async fn live_sessions(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    now: Time,
+    page: &Page,
+) -> Result<Vec<Session>, Error> {
+    let mut found = session::of_member(member)
+        .filter(session::Column::RevokeTime.is_null())
+        .filter(session::Column::ExpireTime.gt(now))
+        .order_by_desc(session::Column::Id)
+        .limit(page.fetch());
+    if let Some(after) = page.after {
+        found = found.filter(session::Column::Id.lt(after));
+    }
+    Ok(found.all(conn).await?.into_iter().map(Session::from).collect())
+}
+
+/// Moves a session to its next generation, unless another refresh was faster.
+pub(super) async fn advance(conn: &impl ConnectionTrait, old: &Session, new: &Session) -> Result<(), Error> {
+    let written = session::Entity::update_many()
+        .col_expr(session::Column::Generation, Expr::value(new.generation))
+        .col_expr(session::Column::RefreshTime, Expr::value(new.refresh_time))
+        .col_expr(session::Column::ExpireTime, Expr::value(new.expire_time))
+        .filter(session::Column::Id.eq(old.id.0))
+        .filter(session::Column::Generation.eq(old.generation))
+        .filter(session::Column::RevokeTime.is_null())
+        .exec(conn)
+        .await?;
+    if written.rows_affected == 1 { Ok(()) } else { Err(Error::lost(old.id)) }
+}
+
+/// Ends a session; ending an ended one changes nothing.
+pub(super) async fn revoke(conn: &impl ConnectionTrait, id: SessionId, now: Time) -> Result<(), Error> {
+    session::Entity::update_many()
+        .col_expr(session::Column::RevokeTime, Expr::value(now))
+        .filter(session::Column::Id.eq(id.0))
+        .filter(session::Column::RevokeTime.is_null())
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// Where a request came from, as a login records it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origin {
+    pub(super) address: String,
+    pub(super) user_agent: String,
+}
+
+pub(super) async fn insert_login(
+    conn: &impl ConnectionTrait,
+    kit: &Kit,
+    member: Option<MemberId>,
+    outcome: &str,
+    origin: &Origin,
+) -> Result<(), Error> {
+    let now = kit.clock.now();
+    let row = login_event::ActiveModel {
+        id: ActiveValue::Set(kit.ids.uuid(now)),
+        member_id: ActiveValue::Set(member.map(|member| member.0)),
+        outcome: ActiveValue::Set(outcome.to_owned()),
+        address: ActiveValue::Set(origin.address.clone()),
+        user_agent: ActiveValue::Set(origin.user_agent.clone()),
+        create_time: ActiveValue::Set(now),
+    };
+    login_event::Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}
