@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto/grpc");
     println!("cargo:rerun-if-changed=build.rs");
 
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(proto_files(Path::new("proto"))?)?;
@@ -136,7 +136,7 @@ impl Generated {
             let noun = service.name().trim_end_matches("Service");
             let package = service.package_name().replace('.', "::");
             let comment = first_paragraph(&comment_of(service.parent_file(), service.path()));
-            writeln!(self.accessors, "            {}: $crate::{package}::{noun}Api = {comment:?};", accessor(noun))?;
+            writeln!(self.accessors, "            {}: $crate::{package}::{noun}Api<Client> = {comment:?};", accessor(noun))?;
         }
         writeln!(self.accessors, "        }}\n    }};\n}}")
     }

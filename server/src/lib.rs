@@ -1,5 +1,6 @@
 //! The server of Yeyak: every domain of a booking platform behind one gRPC port.
 
+pub mod backend;
 pub mod error;
 #[cfg(test)]
 mod harness;

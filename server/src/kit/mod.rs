@@ -5,11 +5,13 @@ pub mod clock;
 pub mod date;
 pub mod id;
 pub mod idempotency;
+pub mod inbox;
 pub mod keyring;
 pub mod lease;
 pub mod money;
 pub mod outbox;
 pub mod page;
+pub mod trace;
 pub mod tx;
 pub mod violation;
 
@@ -19,6 +21,7 @@ use self::clock::{Clock, Time};
 use self::id::Ids;
 use self::idempotency::Requests;
 use self::keyring::Keyring;
+use self::outbox::Outbox;
 use self::tx::Db;
 
 /// What every domain is given: the database, time, chance, secrets, and the records of requests.
@@ -34,13 +37,16 @@ pub struct Kit {
     pub keys: Arc<Keyring>,
     /// What makes a repeated request one effect.
     pub requests: Requests,
+    /// Where news is put.
+    pub outbox: Outbox,
 }
 
 impl Kit {
     /// Puts the kit together.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, keys: Arc<Keyring>) -> Self {
         let requests = Requests::new(db.clone(), clock.clone(), keys.clone());
-        Self { db, clock, ids, keys, requests }
+        let outbox = Outbox::new(ids.clone(), clock.clone());
+        Self { db, clock, ids, keys, requests, outbox }
     }
 }
 

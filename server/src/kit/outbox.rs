@@ -1,16 +1,21 @@
 //! News: events written in the transaction that makes them true, and carried from there by the relay.
 
+use std::sync::Arc;
+
 use prost::{Message, Name};
 use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
+use tokio::sync::Notify;
 
 use super::caller::Actor;
-use super::clock::Time;
+use super::clock::Clock;
+use super::id::Ids;
+use super::trace;
 use super::tx::Tx;
 use crate::error::Error;
 
-/// What happened to which version of what, and who did it.
-#[derive(Clone, Debug)]
+/// What changed, and who changed it.
+#[derive(Clone, Copy, Debug)]
 pub struct Cause<'a> {
     /// The aggregate that changed, such as a booking.
     pub aggregate: Uuid,
@@ -18,25 +23,45 @@ pub struct Cause<'a> {
     pub version: i64,
     /// Who changed it.
     pub actor: &'a Actor,
-    /// When.
-    pub time: Time,
 }
 
-/// Writes an event, to be published once the transaction has committed.
-pub async fn put<E: Message + Name>(tx: &Tx, id: Uuid, cause: Cause<'_>, event: &E) -> Result<(), Error> {
-    let row = ActiveModel {
-        id: ActiveValue::Set(id),
-        kind: ActiveValue::Set(E::full_name()),
-        aggregate: ActiveValue::Set(cause.aggregate),
-        version: ActiveValue::Set(cause.version),
-        actor: ActiveValue::Set(cause.actor.0.clone()),
-        trace: ActiveValue::Set(crate::layer::context::trace_parent()),
-        payload: ActiveValue::Set(event.encode_to_vec()),
-        create_time: ActiveValue::Set(cause.time),
-        claim_time: ActiveValue::Set(None),
-    };
-    Entity::insert(row).exec_without_returning(&**tx).await?;
-    Ok(())
+/// Where events are put.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    ids: Arc<Ids>,
+    clock: Arc<dyn Clock>,
+    wake: Arc<Notify>,
+}
+
+impl Outbox {
+    pub(super) fn new(ids: Arc<Ids>, clock: Arc<dyn Clock>) -> Self {
+        Self { ids, clock, wake: Arc::default() }
+    }
+
+    /// Writes an event, to be published once the transaction has committed.
+    pub async fn put<E: Message + Name>(&self, tx: &Tx, cause: Cause<'_>, event: &E) -> Result<(), Error> {
+        let now = self.clock.now();
+        let row = ActiveModel {
+            id: ActiveValue::Set(self.ids.uuid(now)),
+            kind: ActiveValue::Set(E::full_name()),
+            aggregate: ActiveValue::Set(cause.aggregate),
+            version: ActiveValue::Set(cause.version),
+            actor: ActiveValue::Set(cause.actor.0.clone()),
+            trace: ActiveValue::Set(trace::current()),
+            payload: ActiveValue::Set(event.encode_to_vec()),
+            create_time: ActiveValue::Set(now),
+            claim_time: ActiveValue::Set(None),
+        };
+        Entity::insert(row).exec_without_returning(&**tx).await?;
+        let wake = self.wake.clone();
+        tx.on_commit(move || wake.notify_one());
+        Ok(())
+    }
+
+    /// Waits until something was put by this process.
+    pub async fn news(&self) {
+        self.wake.notified().await;
+    }
 }
 
 #[sea_orm::model]

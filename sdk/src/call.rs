@@ -1,0 +1,132 @@
+//! One logical call: deadline, identity, tries.
+
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::codec::{CompressionEncoding, Streaming};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Request, Response, Status};
+use tonic_prost::ProstCodec;
+use yeyak_proto::{ACT_AS_HEADER, Call, Method};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::retry;
+use crate::session::Identity;
+use crate::transport::Pick;
+
+impl Call for Client {
+    type Error = Error;
+
+    fn request_id(&self) -> String {
+        uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+    }
+
+    async fn unary<Q, A>(&self, method: &'static Method, request: Q) -> Result<A, Error>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let answer = self.repeat(method, async |mut grpc, deadline, metadata| {
+            let request = prepare(request.clone(), deadline, metadata);
+            grpc.unary(request, path(method), ProstCodec::<Q, A>::default()).await
+        });
+        Ok(answer.await?.into_inner())
+    }
+
+    async fn server_streaming<Q, A>(&self, method: &'static Method, request: Q) -> Result<Streaming<A>, Error>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let answer = self.repeat(method, async |mut grpc, _, metadata| {
+            // A watch lasts as long as it is read: only its opening has a deadline.
+            let mut request = Request::new(request.clone());
+            *request.metadata_mut() = metadata;
+            grpc.server_streaming(request, path(method), ProstCodec::<Q, A>::default()).await
+        });
+        Ok(answer.await?.into_inner())
+    }
+}
+
+type Grpc = tonic::client::Grpc<Pick>;
+
+impl Client {
+    async fn repeat<A, F, Fut>(&self, method: &'static Method, call: F) -> Result<Response<A>, Error>
+    where
+        F: Fn(Grpc, Instant, MetadataMap) -> Fut,
+        Fut: Future<Output = Result<Response<A>, Status>>,
+    {
+        let deadline = Instant::now() + self.options().deadline;
+        let mut tries = 0;
+        let mut renewed = false;
+        loop {
+            let identity = self.identity(method).await;
+            let attempt = async {
+                let mut grpc = self.grpc();
+                grpc.ready().await.map_err(|error| Status::unavailable(format!("the connection broke: {error}")))?;
+                call(grpc, deadline, metadata(&identity)).await
+            };
+            let error = match timeout_at(deadline, attempt).await {
+                Ok(Ok(answer)) => {
+                    self.budget().succeeded();
+                    return Ok(answer);
+                }
+                Ok(Err(status)) => Error::from(status),
+                Err(_) => return Err(Error::deadline()),
+            };
+            tries += 1;
+            // A token can be refused before it expires: its session may live on under a newer one.
+            if error.code == Code::Unauthenticated && !renewed && self.renew(&identity).await {
+                renewed = true;
+                continue;
+            }
+            let again = error.is_retryable() && self.budget().failed() && tries < self.options().attempts;
+            let wake = Instant::now() + retry::delay(&error, tries);
+            if !again || wake >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(rpc = %method, tries, "{method} is tried again: {error}");
+            sleep(wake.duration_since(Instant::now())).await;
+        }
+    }
+
+    fn grpc(&self) -> Grpc {
+        let grpc = Grpc::new(self.transport().pick());
+        match self.options().gzip {
+            true => grpc.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip),
+            false => grpc,
+        }
+    }
+}
+
+fn path(method: &'static Method) -> PathAndQuery {
+    PathAndQuery::from_static(method.path)
+}
+
+fn prepare<Q>(message: Q, deadline: Instant, metadata: MetadataMap) -> Request<Q> {
+    let mut request = Request::new(message);
+    *request.metadata_mut() = metadata;
+    request.set_timeout(deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));
+    request
+}
+
+fn metadata(identity: &Identity) -> MetadataMap {
+    let mut metadata = MetadataMap::new();
+    let bearer = match identity {
+        Identity::Nobody => None,
+        Identity::Member(tokens) => Some(&tokens.access_token),
+        Identity::Service { key, .. } => Some(key),
+    };
+    if let Some(mut value) = bearer.and_then(|token| MetadataValue::try_from(format!("Bearer {token}")).ok()) {
+        value.set_sensitive(true);
+        metadata.insert("authorization", value);
+    }
+    if let Identity::Service { act_as: Some(member), .. } = identity
+        && let Ok(value) = MetadataValue::try_from(member)
+    {
+        metadata.insert(ACT_AS_HEADER, value);
+    }
+    metadata
+}

@@ -1,0 +1,209 @@
+//! The client.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use yeyak_proto::yeyak::member::v1::{LogInRequest, Member, RefreshSessionRequest, SignUpRequest, Tokens};
+use yeyak_proto::Method;
+
+use crate::error::Error;
+use crate::options::Options;
+use crate::retry::Budget;
+use crate::session::{Identity, Session, expires_soon};
+use crate::transport::{Embedded, Transport};
+
+/// A client of one Yeyak, as one caller. Cheap to clone; clones share connections and session.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    options: Options,
+    session: Session,
+    budget: Arc<Budget>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Connects to a server, such as `http://127.0.0.1:7070`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), yeyak::Error> {
+    /// let client = yeyak::Client::connect("http://127.0.0.1:7070").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::connect_with(url, Options::default()).await
+    }
+
+    /// Connects to a server with options.
+    pub async fn connect_with(url: &str, options: Options) -> Result<Self, Error> {
+        let transport = Transport::connect(url, &options).await?;
+        Ok(Self::of(transport, options))
+    }
+
+    /// Calls a server in the same process, through the same layers and without a socket.
+    pub fn embedded(server: Embedded) -> Self {
+        Self::embedded_with(server, Options::default())
+    }
+
+    /// Calls a server in the same process with options.
+    pub fn embedded_with(server: Embedded, options: Options) -> Self {
+        Self::of(Transport::Embedded(server), options)
+    }
+
+    fn of(transport: Transport, options: Options) -> Self {
+        let inner = Inner { transport, options, session: Session::default(), budget: Arc::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A client over the same connections, as nobody yet: each caller has a client of their own.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        self.identified(Identity::Nobody)
+    }
+
+    /// A client over the same connections that calls with an API key.
+    #[must_use]
+    pub fn with_api_key(&self, key: impl Into<String>) -> Self {
+        self.identified(Identity::Service { key: key.into(), act_as: None })
+    }
+
+    /// A client over the same connections that calls with an API key for a member; the key needs the scope `act_as`.
+    #[must_use]
+    pub fn acting_for(&self, key: impl Into<String>, member_id: impl Into<String>) -> Self {
+        self.identified(Identity::Service { key: key.into(), act_as: Some(member_id.into()) })
+    }
+
+    /// A client over the same connections that calls with tokens from an earlier session.
+    #[must_use]
+    pub fn with_tokens(&self, tokens: Tokens) -> Self {
+        self.identified(Identity::Member(tokens))
+    }
+
+    fn identified(&self, identity: Identity) -> Self {
+        let inner = Inner {
+            transport: self.inner.transport.clone(),
+            options: self.inner.options.clone(),
+            session: Session::of(identity),
+            budget: self.inner.budget.clone(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Creates a member and calls as them from now on.
+    pub async fn sign_up(&self, email: &str, password: &str, display_name: &str) -> Result<Member, Error> {
+        let request = SignUpRequest {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            display_name: display_name.to_owned(),
+            ..Default::default()
+        };
+        let answer = self.auth().sign_up(request).await?;
+        self.keep(answer.tokens);
+        Ok(answer.member.unwrap_or_default())
+    }
+
+    /// Logs in and calls as this member from now on. Tokens are refreshed as they expire.
+    pub async fn log_in(&self, email: &str, password: &str) -> Result<Member, Error> {
+        let request = LogInRequest { email: email.to_owned(), password: password.to_owned() };
+        let answer = self.auth().log_in(request).await?;
+        self.keep(answer.tokens);
+        Ok(answer.member.unwrap_or_default())
+    }
+
+    /// The tokens of the session, to be kept by whoever wants to go on with it later.
+    pub fn tokens(&self) -> Option<Tokens> {
+        match self.inner.session.get() {
+            Identity::Member(tokens) => Some(tokens),
+            _ => None,
+        }
+    }
+
+    fn keep(&self, tokens: Option<Tokens>) {
+        self.inner.session.set(tokens.map(Identity::Member).unwrap_or_default());
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.inner.transport
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.inner.budget
+    }
+
+    /// Who calls now, with a fresh access token when the one at hand is about to expire.
+    pub(crate) async fn identity(&self, method: &'static Method) -> Identity {
+        // Getting tokens needs none.
+        if method.service == "yeyak.member.v1.AuthService" && method.access.contains(&crate::proto::common::v1::Access::Public) {
+            return Identity::Nobody;
+        }
+        let identity = self.inner.session.get();
+        match &identity {
+            Identity::Member(tokens) if expires_soon(tokens) => {
+                self.renew(&identity).await;
+                self.inner.session.get()
+            }
+            _ => identity,
+        }
+    }
+
+    /// Refreshes the tokens, unless another call has done so since `used` was read; whether there are newer ones.
+    ///
+    /// Boxed, since refreshing is a call itself.
+    pub(crate) fn renew<'a>(&'a self, used: &'a Identity) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let Identity::Member(used) = used else { return false };
+            let _alone = self.inner.session.refreshing.lock().await;
+            match self.inner.session.get() {
+                Identity::Member(now) if now.access_token != used.access_token => return true,
+                Identity::Member(_) => {}
+                _ => return false,
+            }
+            let request = RefreshSessionRequest { refresh_token: used.refresh_token.clone() };
+            match self.auth().refresh_session(request).await {
+                Ok(answer) => {
+                    let renewed = answer.tokens.is_some();
+                    self.keep(answer.tokens);
+                    renewed
+                }
+                Err(error) => {
+                    tracing::debug!("the session could not be refreshed: {error}");
+                    false
+                }
+            }
+        })
+    }
+
+    /// The transport itself, for a client generated by tonic.
+    pub fn raw(&self) -> impl tonic::client::GrpcService<tonic::body::Body, ResponseBody = tonic::body::Body> + Clone {
+        self.inner.transport.pick()
+    }
+}
+
+macro_rules! accessors {
+    ($($name:ident: $api:path = $doc:literal;)*) => {
+        impl Client {
+            $(
+                #[doc = $doc]
+                pub fn $name(&self) -> $api {
+                    <$api>::new(self.clone())
+                }
+            )*
+        }
+    };
+}
+
+yeyak_proto::services!(accessors);

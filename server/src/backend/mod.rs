@@ -1,0 +1,3 @@
+//! Ports: what differs between the embedded default and production, each with one behaviour.
+
+pub mod queue;

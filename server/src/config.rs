@@ -1,0 +1,345 @@
+//! The configuration: compiled-in defaults, a file, the environment, flags; the later the stronger.
+//!
+//! Unknown keys and impossible pairs are refused at start, with a sentence each.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+
+const DEFAULTS: &str = include_str!("../config.toml");
+/// Variables of ours that are not options of the server: where clients find it, and what they call with.
+const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "config"];
+
+/// A secret: never shown.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret, unless it is empty.
+    pub fn reveal(&self) -> Option<&str> {
+        (!self.0.is_empty()).then_some(&*self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "(not set)" } else { "(secret)" })
+    }
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(missing_docs, reason = "each field is documented in config.toml")]
+        pub struct $name { $(pub $field: $kind,)* }
+    };
+}
+
+section!(
+    /// Every option; each is documented in `config.toml`.
+    Config {
+        listen: SocketAddr,
+        http: SocketAddr,
+        metrics: String,
+        public_url: String,
+        data: PathBuf,
+        database: Secret,
+        database_connections: u32,
+        master_key: Secret,
+        services: Vec<String>,
+        workers: Vec<String>,
+        cors_origins: Vec<String>,
+        drain_seconds: u64,
+        log: Log,
+        limit: Limit,
+        tls: Tls,
+        token: Token,
+        password: Password,
+        payment: Payment,
+        booking: Booking,
+    }
+);
+section!(
+    /// What is logged, and how.
+    Log { filter: String, format: LogFormat, }
+);
+section!(
+    /// How much is taken at once.
+    Limit {
+        message_bytes: usize,
+        calls: usize,
+        calls_per_service: usize,
+        streams: usize,
+        member_calls_per_second: u32,
+        member_burst: u32,
+        address_calls_per_second: u32,
+        address_burst: u32,
+        default_deadline_seconds: u64,
+        longest_deadline_seconds: u64,
+    }
+);
+section!(
+    /// Encryption of the gRPC port.
+    Tls { certificate: String, key: String, client_authority: String, }
+);
+section!(
+    /// Access and refresh tokens.
+    Token { issuer: String, access_minutes: i64, refresh_days: i64, }
+);
+section!(
+    /// Password hashes and failed logins.
+    Password { memory_kib: u32, failed_logins: u32, }
+);
+section!(
+    /// The payment provider.
+    Payment { provider: ProviderKind, url: String, secret_key: Secret, timeout_seconds: u64, allow_simulator: bool, }
+);
+section!(
+    /// Holds, quotes and requests to book.
+    Booking {
+        hold_minutes: i64,
+        longest_hold_minutes: i64,
+        quote_minutes: i64,
+        holds_per_member: u64,
+        request_hours: i64,
+        paying_minutes: i64,
+    }
+);
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Who takes the money.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// The built-in simulator.
+    Simulator,
+    /// Toss Payments.
+    Toss,
+}
+
+/// Why the configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value can't be read.
+    #[error("{0}")]
+    Read(Box<figment::Error>),
+    /// What is wrong, a sentence each.
+    #[error("{}", .0.join("\n"))]
+    Impossible(Vec<String>),
+}
+
+/// One option, for people to look at.
+#[derive(Clone, Debug)]
+pub struct OptionLine {
+    /// Its name, with dots.
+    pub name: String,
+    /// Its value; `(secret)` for secrets.
+    pub value: String,
+    /// Where the value came from.
+    pub source: String,
+}
+
+/// Where options come from.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    figment: Figment,
+}
+
+impl Sources {
+    /// The defaults, then a file when one is given, then the environment.
+    pub fn read(file: Option<&Path>) -> Self {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        Self { figment: figment.merge(Env::prefixed("YEYAK_").ignore(CLIENT_VARIABLES).split("__")) }
+    }
+
+    /// Overrules one option, as a flag does.
+    #[must_use]
+    pub fn with(self, name: &str, value: impl serde::Serialize) -> Self {
+        Self { figment: self.figment.merge((name, value)) }
+    }
+
+    /// The configuration, checked.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let config: Config = self.figment.extract().map_err(|error| ConfigError::Read(Box::new(error)))?;
+        let wrong = config.wrong();
+        if wrong.is_empty() { Ok(config) } else { Err(ConfigError::Impossible(wrong)) }
+    }
+
+    /// Every option with its value and where it came from, in the order of `config.toml`.
+    pub fn lines(&self) -> Result<Vec<OptionLine>, ConfigError> {
+        let read = |error| ConfigError::Read(Box::new(error));
+        let all: figment::value::Dict = self.figment.extract().map_err(read)?;
+        let mut lines = Vec::new();
+        collect(&self.figment, "", &all, &mut lines);
+        let position = |line: &OptionLine| DEFAULTS.find(&format!("\n{} =", line.name.rsplit('.').next().unwrap_or("")));
+        lines.sort_by_key(|line| (line.name.contains('.'), line.name.split('.').next().map(str::to_owned), position(line)));
+        Ok(lines)
+    }
+}
+
+fn collect(figment: &Figment, prefix: &str, values: &figment::value::Dict, lines: &mut Vec<OptionLine>) {
+    const SECRET: &[&str] = &["master_key", "payment.secret_key", "database"];
+    for (key, value) in values {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        if let figment::value::Value::Dict(_, inner) = value {
+            collect(figment, &name, inner, lines);
+            continue;
+        }
+        let source = match figment.find_metadata(&name) {
+            Some(metadata) if metadata.name.contains("TOML source string") => "default".to_owned(),
+            Some(metadata) => match &metadata.source {
+                Some(source) => source.to_string(),
+                None => metadata.name.to_string(),
+            },
+            None => "flag".to_owned(),
+        };
+        let shown = match value {
+            figment::value::Value::String(_, text) if SECRET.contains(&&*name) && !text.is_empty() => "(secret)".to_owned(),
+            figment::value::Value::String(_, text) => format!("{text:?}"),
+            value => serde_json::to_string(value).unwrap_or_default(),
+        };
+        lines.push(OptionLine { name, value: shown, source });
+    }
+}
+
+impl Config {
+    /// The URL of the database.
+    pub fn database_url(&self) -> String {
+        match self.database.reveal() {
+            Some(url) => url.to_owned(),
+            None => format!("sqlite:{}", self.data.join("yeyak.db").display()),
+        }
+    }
+
+    /// Whether everything is kept in the data folder.
+    pub fn is_embedded(&self) -> bool {
+        self.database_url().starts_with("sqlite:")
+    }
+
+    /// How long calls in flight may go on after a stop is asked for.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
+    /// Whether the gRPC port is encrypted.
+    pub fn has_tls(&self) -> bool {
+        !self.tls.certificate.is_empty()
+    }
+
+    fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut require = |holds: bool, sentence: &str| {
+            if !holds {
+                wrong.push(sentence.to_owned());
+            }
+        };
+        let scheme = self.database_url();
+        let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme_of| scheme.starts_with(scheme_of));
+        require(known, "`database` must begin with sqlite: or postgres://");
+        require(!scheme.contains(":memory:"), "`database` can't be sqlite::memory:, since its readers and writer would each have their own; give a file");
+        require(self.tls.certificate.is_empty() == self.tls.key.is_empty(), "`tls.certificate` and `tls.key` go together: give both or none");
+        require(self.tls.client_authority.is_empty() || self.has_tls(), "`tls.client_authority` needs `tls.certificate` and `tls.key`");
+        require(self.master_key.reveal().is_none_or(|key| key.chars().count() >= 32), "`master_key` must have at least 32 characters");
+        require(self.metrics.is_empty() || self.metrics.parse::<SocketAddr>().is_ok(), "`metrics` must be an address such as 127.0.0.1:7072, or empty");
+        require(self.database_connections >= 1, "`database_connections` must be at least 1");
+        require((8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes), "`limit.message_bytes` must be 8,192 to 67,108,864");
+        require(self.limit.calls >= 1 && self.limit.calls_per_service >= 1, "`limit.calls` and `limit.calls_per_service` must be at least 1");
+        require(
+            [self.limit.member_calls_per_second, self.limit.member_burst, self.limit.address_calls_per_second, self.limit.address_burst].iter().all(|limit| *limit >= 1),
+            "the rate limits under `limit` must be at least 1",
+        );
+        require(
+            (1..=self.limit.longest_deadline_seconds).contains(&self.limit.default_deadline_seconds),
+            "`limit.default_deadline_seconds` must be at least 1 and at most `limit.longest_deadline_seconds`",
+        );
+        require((1..=1440).contains(&self.token.access_minutes), "`token.access_minutes` must be 1 to 1,440");
+        require((1..=3650).contains(&self.token.refresh_days), "`token.refresh_days` must be 1 to 3,650");
+        require((8..=1_048_576).contains(&self.password.memory_kib), "`password.memory_kib` must be 8 to 1,048,576");
+        require(self.password.failed_logins >= 1, "`password.failed_logins` must be at least 1");
+        require((1..=1440).contains(&self.booking.hold_minutes), "`booking.hold_minutes` must be 1 to 1,440");
+        require(
+            (self.booking.hold_minutes..=10_080).contains(&self.booking.longest_hold_minutes),
+            "`booking.longest_hold_minutes` must be at least `booking.hold_minutes` and at most 10,080",
+        );
+        require((1..=1440).contains(&self.booking.quote_minutes), "`booking.quote_minutes` must be 1 to 1,440");
+        require((1..=720).contains(&self.booking.request_hours), "`booking.request_hours` must be 1 to 720");
+        require((1..=60).contains(&self.booking.paying_minutes), "`booking.paying_minutes` must be 1 to 60");
+        require((1..=60).contains(&self.payment.timeout_seconds), "`payment.timeout_seconds` must be 1 to 60");
+        let simulated = self.payment.provider == ProviderKind::Simulator;
+        require(simulated || self.payment.secret_key.reveal().is_some(), "`payment.provider` = \"toss\" needs `payment.secret_key`");
+        require(!simulated || self.payment.allow_simulator || !self.is_exposed(), EXPOSED);
+        wrong
+    }
+
+    /// Whether strangers may reach this installation.
+    fn is_exposed(&self) -> bool {
+        let public = |address: IpAddr| !address.is_loopback();
+        !self.is_embedded() || self.has_tls() || public(self.listen.ip()) || public(self.http.ip())
+    }
+}
+
+const EXPOSED: &str = "`payment.provider` is the simulator, which takes no money, while PostgreSQL, TLS or a public address is configured; \
+    set `payment.provider` and its key, or `payment.allow_simulator = true` if this is meant";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> Sources {
+        Sources { figment: Figment::from(Toml::string(DEFAULTS)) }
+    }
+
+    #[test]
+    fn the_defaults_are_a_configuration() {
+        let config = sources().config().expect("the defaults are good");
+        assert!(config.is_embedded());
+    }
+
+    #[test]
+    fn what_nobody_knows_and_what_can_not_be_is_refused() {
+        let unknown = sources().with("lisden", "x").config().expect_err("unknown");
+        assert!(unknown.to_string().contains("lisden"), "{unknown}");
+        let cases = [
+            ("listen", "0.0.0.0:7070", "allow_simulator"),
+            ("tls.key", "key.pem", "tls.certificate"),
+            ("database", "sqlite::memory:", "memory"),
+            ("database", "mysql://x", "sqlite:"),
+            ("master_key", "short", "master_key"),
+            ("payment.provider", "toss", "payment.secret_key"),
+        ];
+        for (name, value, told) in cases {
+            let refused = sources().with(name, value).config().expect_err(name).to_string();
+            assert!(refused.contains(told), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let sources = sources().with("master_key", "0123456789012345678901234567890123");
+        let config = sources.config().expect("good");
+        let lines = sources.lines().expect("lines");
+        assert!(!format!("{config:?}").contains("0123"));
+        assert!(lines.iter().all(|line| !line.value.contains("0123")));
+        assert!(lines.iter().any(|line| line.name == "master_key" && line.value == "(secret)"));
+    }
+}
