@@ -122,7 +122,10 @@ impl Generated {
 
     fn methods(&mut self, pool: &DescriptorPool) -> Result<(), Box<dyn Error>> {
         let access = extension(pool, "yeyak.common.v1.access")?;
-        writeln!(self.methods, "/// Every RPC of Yeyak, by service and in the order of the proto files.\npub static METHODS: &[Method] = &[")?;
+        writeln!(
+            self.methods,
+            "/// Every RPC of Yeyak, by service and in the order of the proto files.\npub static METHODS: &[Method] = &["
+        )?;
         for method in own_services(pool).iter().flat_map(ServiceDescriptor::methods) {
             writeln!(self.methods, "    {},", method_literal(&method, &access))?;
         }
@@ -131,12 +134,19 @@ impl Generated {
     }
 
     fn accessors(&mut self, pool: &DescriptorPool) -> Result<(), std::fmt::Error> {
-        writeln!(self.accessors, "/// Passes `accessor: path::of::Api = \"documentation\";` for each service to the macro that it is given.\n#[macro_export]\nmacro_rules! services {{\n    ($with:ident) => {{\n        $with! {{")?;
+        writeln!(
+            self.accessors,
+            "/// Passes `accessor: path::of::Api = \"documentation\";` for each service to the macro that it is given.\n#[macro_export]\nmacro_rules! services {{\n    ($with:ident) => {{\n        $with! {{"
+        )?;
         for service in own_services(pool) {
             let noun = service.name().trim_end_matches("Service");
             let package = service.package_name().replace('.', "::");
             let comment = first_paragraph(&comment_of(service.parent_file(), service.path()));
-            writeln!(self.accessors, "            {}: $crate::{package}::{noun}Api<Client> = {comment:?};", accessor(noun))?;
+            writeln!(
+                self.accessors,
+                "            {}: $crate::{package}::{noun}Api<Client> = {comment:?};",
+                accessor(noun)
+            )?;
         }
         writeln!(self.accessors, "        }}\n    }};\n}}")
     }
@@ -214,7 +224,10 @@ fn wrapper(pool: &DescriptorPool, service: &Service, code: &mut String) -> std::
     doc(code, "", &service.comments);
     writeln!(code, "#[cfg(feature = \"client\")]\n#[derive(Clone, Debug)]\npub struct {api}<C> {{\n    call: C,\n}}")?;
     writeln!(code, "#[cfg(feature = \"client\")]\nimpl<C: crate::Call> {api}<C> {{")?;
-    writeln!(code, "    /// Wraps what makes the calls.\n    pub fn new(call: C) -> Self {{\n        Self {{ call }}\n    }}")?;
+    writeln!(
+        code,
+        "    /// Wraps what makes the calls.\n    pub fn new(call: C) -> Self {{\n        Self {{ call }}\n    }}"
+    )?;
     writeln!(code, "    /// What makes the calls.\n    pub fn call(&self) -> &C {{\n        &self.call\n    }}")?;
     for method in &service.methods {
         let (name, input, output) = (&method.name, &method.input_type, &method.output_type);
@@ -229,9 +242,15 @@ fn wrapper(pool: &DescriptorPool, service: &Service, code: &mut String) -> std::
         };
         let index = index[&method_name];
         doc(code, "    ", &method.comments);
-        writeln!(code, "    pub async fn {name}(&self, request: impl Into<{input}> + Send) -> Result<{answer}, C::Error> {{")?;
+        writeln!(
+            code,
+            "    pub async fn {name}(&self, request: impl Into<{input}> + Send) -> Result<{answer}, C::Error> {{"
+        )?;
         if keyed {
-            writeln!(code, "        let mut request: {input} = request.into();\n        if request.request_id.is_empty() {{\n            request.request_id = self.call.request_id();\n        }}")?;
+            writeln!(
+                code,
+                "        let mut request: {input} = request.into();\n        if request.request_id.is_empty() {{\n            request.request_id = self.call.request_id();\n        }}"
+            )?;
         } else {
             writeln!(code, "        let request: {input} = request.into();")?;
         }
@@ -245,7 +264,10 @@ fn doc(code: &mut String, indent: &str, comments: &prost_build::Comments) {
         let line = line.trim_end();
         // `[` would be taken for a link.
         let line = line.replace('[', "\\[").replace(']', "\\]");
-        code.push_str(&format!("{indent}///{}{line}\n", if line.is_empty() || line.starts_with(' ') { "" } else { " " }));
+        code.push_str(&format!(
+            "{indent}///{}{line}\n",
+            if line.is_empty() || line.starts_with(' ') { "" } else { " " }
+        ));
     }
 }
 

@@ -3,18 +3,45 @@
 //! Applications use the crate `yeyak`, which puts a client around these types.
 
 mod generated {
-    #![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, missing_docs, unreachable_pub, missing_debug_implementations)]
+    #![allow(
+        clippy::all,
+        clippy::pedantic,
+        clippy::unwrap_used,
+        missing_docs,
+        unreachable_pub,
+        missing_debug_implementations
+    )]
     #![allow(rustdoc::all, unused_qualifications)]
 
     pub mod yeyak {
+        pub mod admin {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.admin.v1.rs"));
+            }
+        }
+        pub mod booking {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.booking.v1.rs"));
+            }
+        }
         pub mod common {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.common.v1.rs"));
             }
         }
+        pub mod ledger {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.ledger.v1.rs"));
+            }
+        }
         pub mod member {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.member.v1.rs"));
+            }
+        }
+        pub mod payment {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.payment.v1.rs"));
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use yeyak_proto::yeyak::member::v1::{LogInRequest, Member, RefreshSessionRequest, SignUpRequest, Tokens};
 use yeyak_proto::Method;
+use yeyak_proto::yeyak::member::v1::{LogInRequest, Member, RefreshSessionRequest, SignUpRequest, Tokens};
 
 use crate::error::Error;
 use crate::options::Options;
@@ -147,7 +147,9 @@ impl Client {
     /// Who calls now, with a fresh access token when the one at hand is about to expire.
     pub(crate) async fn identity(&self, method: &'static Method) -> Identity {
         // Getting tokens needs none.
-        if method.service == "yeyak.member.v1.AuthService" && method.access.contains(&crate::proto::common::v1::Access::Public) {
+        if method.service == "yeyak.member.v1.AuthService"
+            && method.access.contains(&crate::proto::common::v1::Access::Public)
+        {
             return Identity::Nobody;
         }
         let identity = self.inner.session.get();

@@ -191,8 +191,11 @@ impl Sources {
         let all: figment::value::Dict = self.figment.extract().map_err(read)?;
         let mut lines = Vec::new();
         collect(&self.figment, "", &all, &mut lines);
-        let position = |line: &OptionLine| DEFAULTS.find(&format!("\n{} =", line.name.rsplit('.').next().unwrap_or("")));
-        lines.sort_by_key(|line| (line.name.contains('.'), line.name.split('.').next().map(str::to_owned), position(line)));
+        let position =
+            |line: &OptionLine| DEFAULTS.find(&format!("\n{} =", line.name.rsplit('.').next().unwrap_or("")));
+        lines.sort_by_key(|line| {
+            (line.name.contains('.'), line.name.split('.').next().map(str::to_owned), position(line))
+        });
         Ok(lines)
     }
 }
@@ -214,7 +217,9 @@ fn collect(figment: &Figment, prefix: &str, values: &figment::value::Dict, lines
             None => "flag".to_owned(),
         };
         let shown = match value {
-            figment::value::Value::String(_, text) if SECRET.contains(&&*name) && !text.is_empty() => "(secret)".to_owned(),
+            figment::value::Value::String(_, text) if SECRET.contains(&&*name) && !text.is_empty() => {
+                "(secret)".to_owned()
+            }
             figment::value::Value::String(_, text) => format!("{text:?}"),
             value => serde_json::to_string(value).unwrap_or_default(),
         };
@@ -256,16 +261,44 @@ impl Config {
         let scheme = self.database_url();
         let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme_of| scheme.starts_with(scheme_of));
         require(known, "`database` must begin with sqlite: or postgres://");
-        require(!scheme.contains(":memory:"), "`database` can't be sqlite::memory:, since its readers and writer would each have their own; give a file");
-        require(self.tls.certificate.is_empty() == self.tls.key.is_empty(), "`tls.certificate` and `tls.key` go together: give both or none");
-        require(self.tls.client_authority.is_empty() || self.has_tls(), "`tls.client_authority` needs `tls.certificate` and `tls.key`");
-        require(self.master_key.reveal().is_none_or(|key| key.chars().count() >= 32), "`master_key` must have at least 32 characters");
-        require(self.metrics.is_empty() || self.metrics.parse::<SocketAddr>().is_ok(), "`metrics` must be an address such as 127.0.0.1:7072, or empty");
-        require(self.database_connections >= 1, "`database_connections` must be at least 1");
-        require((8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes), "`limit.message_bytes` must be 8,192 to 67,108,864");
-        require(self.limit.calls >= 1 && self.limit.calls_per_service >= 1, "`limit.calls` and `limit.calls_per_service` must be at least 1");
         require(
-            [self.limit.member_calls_per_second, self.limit.member_burst, self.limit.address_calls_per_second, self.limit.address_burst].iter().all(|limit| *limit >= 1),
+            !scheme.contains(":memory:"),
+            "`database` can't be sqlite::memory:, since its readers and writer would each have their own; give a file",
+        );
+        require(
+            self.tls.certificate.is_empty() == self.tls.key.is_empty(),
+            "`tls.certificate` and `tls.key` go together: give both or none",
+        );
+        require(
+            self.tls.client_authority.is_empty() || self.has_tls(),
+            "`tls.client_authority` needs `tls.certificate` and `tls.key`",
+        );
+        require(
+            self.master_key.reveal().is_none_or(|key| key.chars().count() >= 32),
+            "`master_key` must have at least 32 characters",
+        );
+        require(
+            self.metrics.is_empty() || self.metrics.parse::<SocketAddr>().is_ok(),
+            "`metrics` must be an address such as 127.0.0.1:7072, or empty",
+        );
+        require(self.database_connections >= 1, "`database_connections` must be at least 1");
+        require(
+            (8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes),
+            "`limit.message_bytes` must be 8,192 to 67,108,864",
+        );
+        require(
+            self.limit.calls >= 1 && self.limit.calls_per_service >= 1,
+            "`limit.calls` and `limit.calls_per_service` must be at least 1",
+        );
+        require(
+            [
+                self.limit.member_calls_per_second,
+                self.limit.member_burst,
+                self.limit.address_calls_per_second,
+                self.limit.address_burst,
+            ]
+            .iter()
+            .all(|limit| *limit >= 1),
             "the rate limits under `limit` must be at least 1",
         );
         require(
@@ -286,7 +319,10 @@ impl Config {
         require((1..=60).contains(&self.booking.paying_minutes), "`booking.paying_minutes` must be 1 to 60");
         require((1..=60).contains(&self.payment.timeout_seconds), "`payment.timeout_seconds` must be 1 to 60");
         let simulated = self.payment.provider == ProviderKind::Simulator;
-        require(simulated || self.payment.secret_key.reveal().is_some(), "`payment.provider` = \"toss\" needs `payment.secret_key`");
+        require(
+            simulated || self.payment.secret_key.reveal().is_some(),
+            "`payment.provider` = \"toss\" needs `payment.secret_key`",
+        );
         require(!simulated || self.payment.allow_simulator || !self.is_exposed(), EXPOSED);
         wrong
     }

@@ -1,9 +1,12 @@
 //! The server of Yeyak: every domain of a booking platform behind one gRPC port.
 
 pub mod backend;
+pub mod cli;
+pub mod config;
 pub mod error;
 #[cfg(test)]
 mod harness;
 pub mod kit;
 pub mod layer;
 pub mod member;
+pub mod serve;

@@ -81,6 +81,12 @@ pub struct SigningKey {
     pub public: Vec<u8>,
 }
 
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl SigningKey {
     fn read(id: String, pkcs8: Vec<u8>) -> Option<Self> {
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).ok()?;

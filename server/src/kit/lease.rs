@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use sea_orm::{ActiveValue, ExprTrait};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue, ExprTrait};
 
 use super::clock::{Clock, Time};
 use super::tx::Db;

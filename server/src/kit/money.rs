@@ -85,7 +85,11 @@ impl Money {
     /// A share in hundredths of the amount, rounded down: in the payer's favour when it is a fee.
     pub fn percent(self, percent: u8) -> Self {
         let share = i128::from(self.minor) * i128::from(percent) / 100;
-        Self { minor: i64::try_from(share).expect("at most 255 hundredths of an amount that fits are cut to 100 by callers"), ..self }
+        Self {
+            minor: i64::try_from(share)
+                .expect("at most 255 hundredths of an amount that fits are cut to 100 by callers"),
+            ..self
+        }
     }
 }
 

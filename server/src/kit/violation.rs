@@ -38,7 +38,11 @@ impl Violations {
     }
 
     /// A typed id.
-    pub fn id<T: std::str::FromStr<Err = super::id::NotAnId>>(&mut self, field: impl Into<String>, text: &str) -> Option<T> {
+    pub fn id<T: std::str::FromStr<Err = super::id::NotAnId>>(
+        &mut self,
+        field: impl Into<String>,
+        text: &str,
+    ) -> Option<T> {
         self.take(field, text.parse::<T>())
     }
 

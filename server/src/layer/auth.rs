@@ -13,7 +13,8 @@ use tower::{Layer, Service};
 use yeyak_proto::yeyak::common::v1::Access;
 use yeyak_proto::{ACT_AS_HEADER, Method};
 
-use super::context::method_of;
+use super::context::RequestContext;
+use super::rate::Rates;
 use crate::error::Error;
 use crate::kit::caller::{Caller, Denied, Unauthenticated};
 
@@ -39,6 +40,7 @@ pub trait Authenticate: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct AuthLayer {
     authenticate: Arc<dyn Authenticate>,
+    rates: Arc<Rates>,
 }
 
 impl std::fmt::Debug for AuthLayer {
@@ -48,9 +50,9 @@ impl std::fmt::Debug for AuthLayer {
 }
 
 impl AuthLayer {
-    /// Asks this for callers.
-    pub fn new(authenticate: Arc<dyn Authenticate>) -> Self {
-        Self { authenticate }
+    /// Asks the one for callers, and the other whether they call too often.
+    pub fn new(authenticate: Arc<dyn Authenticate>, rates: Arc<Rates>) -> Self {
+        Self { authenticate, rates }
     }
 }
 
@@ -58,7 +60,7 @@ impl<S> Layer<S> for AuthLayer {
     type Service = Auth<S>;
 
     fn layer(&self, inner: S) -> Auth<S> {
-        Auth { inner, authenticate: self.authenticate.clone() }
+        Auth { inner, layer: self.clone() }
     }
 }
 
@@ -66,7 +68,7 @@ impl<S> Layer<S> for AuthLayer {
 #[derive(Clone)]
 pub struct Auth<S> {
     inner: S,
-    authenticate: Arc<dyn Authenticate>,
+    layer: AuthLayer,
 }
 
 impl<S> std::fmt::Debug for Auth<S> {
@@ -89,13 +91,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        // Health and reflection are not ours, and open; an unknown path is refused by whoever routes.
-        let Some(method) = method_of(&request) else { return Box::pin(self.inner.call(request)) };
+        let context = request.extensions().get::<RequestContext>();
+        let peer = context.and_then(|context| context.peer);
+        // Health and reflection are open; an unknown path is refused by whoever routes.
+        let Some(rpc) = context.and_then(|context| context.rpc).filter(|rpc| !rpc.is_built_in()) else {
+            return Box::pin(self.inner.call(request));
+        };
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let authenticate = self.authenticate.clone();
+        let AuthLayer { authenticate, rates } = self.layer.clone();
         Box::pin(async move {
-            match identify(&*authenticate, request.headers(), method).await {
+            let identified = identify(&*authenticate, request.headers(), rpc.method()).await;
+            match identified.and_then(|caller| rates.check(&caller, peer).map(|()| caller)) {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -179,7 +186,9 @@ mod tests {
 
     #[test]
     fn an_authorization_that_is_no_bearer_token_is_refused() {
-        for (value, good) in [("Bearer x", true), ("bearer x", true), ("Basic eDp5", false), ("Bearer ", false), ("", false)] {
+        for (value, good) in
+            [("Bearer x", true), ("bearer x", true), ("Basic eDp5", false), ("Bearer ", false), ("", false)]
+        {
             let mut headers = HeaderMap::new();
             headers.insert(http::header::AUTHORIZATION, value.parse().expect("a header"));
             assert_eq!(bearer(&headers).is_ok(), good, "{value}");

@@ -18,7 +18,9 @@ use crate::kit::violation::Violations;
 fn locale(violations: &mut Violations, text: &str) -> Option<String> {
     let text = if text.is_empty() { "ko" } else { text };
     let shaped = text.len() <= 35
-        && text.split('-').all(|part| (1..=8).contains(&part.len()) && part.chars().all(|letter| letter.is_ascii_alphanumeric()));
+        && text
+            .split('-')
+            .all(|part| (1..=8).contains(&part.len()) && part.chars().all(|letter| letter.is_ascii_alphanumeric()));
     violations.require("locale", shaped, "must be a BCP 47 language tag, such as ko or en-US");
     shaped.then(|| text.to_owned())
 }

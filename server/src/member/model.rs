@@ -37,25 +37,25 @@ pub struct Profile {
 
 /// A login.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub(super) struct Session {
     /// Which.
-    pub id: SessionId,
+    pub(super) id: SessionId,
     /// Whose.
-    pub member: MemberId,
+    pub(super) member: MemberId,
     /// How often its tokens were refreshed: the refresh token of this generation is the one that works.
-    pub generation: i64,
+    pub(super) generation: i64,
     /// The network address it was opened from.
-    pub address: String,
+    pub(super) address: String,
     /// The user agent it was opened with.
-    pub user_agent: String,
+    pub(super) user_agent: String,
     /// When it was opened.
-    pub create_time: Time,
+    pub(super) create_time: Time,
     /// When its tokens were last made.
-    pub refresh_time: Time,
+    pub(super) refresh_time: Time,
     /// When it ends unless refreshed.
-    pub expire_time: Time,
+    pub(super) expire_time: Time,
     /// When it was ended.
-    pub revoke_time: Option<Time>,
+    pub(super) revoke_time: Option<Time>,
 }
 
 /// What becomes of a refresh token.
@@ -107,10 +107,11 @@ impl std::str::FromStr for Email {
         let text = text.trim();
         let plain = text.len() <= 254 && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
         let Some((name, domain)) = text.rsplit_once('@') else { return Err(NotAnEmail) };
-        let labels = domain.split('.').filter(|label| {
-            !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
-        });
-        let shaped = (1..=64).contains(&name.len()) && !name.contains('@') && labels.count() == domain.split('.').count();
+        let labels = domain
+            .split('.')
+            .filter(|label| !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-'));
+        let shaped =
+            (1..=64).contains(&name.len()) && !name.contains('@') && labels.count() == domain.split('.').count();
         if plain && shaped && domain.contains('.') { Ok(Self(text.to_lowercase())) } else { Err(NotAnEmail) }
     }
 }

@@ -26,7 +26,7 @@ impl Origin {
     fn of<T>(request: &Request<T>) -> Self {
         let context = request.extensions().get::<RequestContext>();
         let address = context.and_then(|context| context.peer).map(|peer| peer.to_string());
-        let user_agent = context.map(|context| context.user_agent.chars().take(200).collect());
+        let user_agent = context.map(|context| context.user_agent().chars().take(200).collect());
         Self { address: address.unwrap_or_default(), user_agent: user_agent.unwrap_or_default() }
     }
 }

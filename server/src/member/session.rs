@@ -63,7 +63,8 @@ impl Liveness {
 
     /// Looks again at the next call of any session of this member.
     pub(super) fn forget_member(&self, id: MemberId) {
-        let of_member = move |_: &SessionId, known: &Option<(MemberId, Roles)>| known.is_some_and(|(member, _)| member == id);
+        let of_member =
+            move |_: &SessionId, known: &Option<(MemberId, Roles)>| known.is_some_and(|(member, _)| member == id);
         self.known.invalidate_entries_if(of_member).expect("built with support for it");
     }
 }

@@ -46,7 +46,8 @@ impl Throttle {
     fn wait(&self, key: &[u8], limit: u32) -> Option<Duration> {
         let failures = self.failures.get(key)?;
         let left = failures.since + WINDOW - self.clock.now();
-        (failures.count >= limit).then(|| left.to_std().ok()).flatten()
+        let over = failures.count >= limit && left > TimeDelta::zero();
+        over.then(|| left.to_std().ok()).flatten()
     }
 
     pub(super) fn failed(&self, account: &[u8], address: &str) {

@@ -86,7 +86,8 @@ impl Keyring {
             None => bytes.to_vec(),
         };
         let plain: Plain = serde_json::from_slice(&plain).map_err(|_| damaged())?;
-        let roots: Option<Vec<_>> = plain.roots.iter().map(|root| Some(Root(STANDARD.decode(root).ok()?.try_into().ok()?))).collect();
+        let roots: Option<Vec<_>> =
+            plain.roots.iter().map(|root| Some(Root(STANDARD.decode(root).ok()?.try_into().ok()?))).collect();
         let signing: Option<Vec<_>> =
             plain.signing.into_iter().map(|key| SigningKey::read(key.id, STANDARD.decode(key.pkcs8).ok()?)).collect();
         match (roots, signing) {

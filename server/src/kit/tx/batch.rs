@@ -95,8 +95,10 @@ struct Batch {
 impl Batch {
     async fn begin(connection: &DatabaseConnection) -> Result<Self, Error> {
         // IMMEDIATE: a transaction that reads first and writes then would be refused as soon as anyone else writes.
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let transaction = Arc::new(connection.begin_with_options(options).await?);
         Ok(Self { transaction, members: 0, kept: Vec::new(), broken: None })
     }
