@@ -1,4 +1,5 @@
 //! The server of Yeyak: every domain of a booking platform behind one gRPC port.
 
+pub mod backend;
 pub mod error;
 pub mod kit;
