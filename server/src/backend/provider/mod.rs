@@ -7,7 +7,13 @@
 //! - a charge says what the provider did, not what was asked: compare its amounts before relying on it.
 
 mod outgoing;
+pub mod simulator;
 pub mod toss;
+
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod suite;
 
 use std::fmt;
 use std::time::Duration;

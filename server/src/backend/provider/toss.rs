@@ -18,7 +18,7 @@ use reqwest::{Client, Url};
 use tokio::time::Instant;
 
 use self::verdict::Verdict;
-use self::wire::number;
+pub(super) use self::wire::{money, number};
 use super::{Answer, Cancel, Charge, ChargeState, Confirm, Provider, Unreachable, outgoing};
 use crate::kit::id::Ids;
 
