@@ -1,3 +1,4 @@
 //! Ports: what differs between the embedded default and production, each with one behaviour.
 
+pub mod provider;
 pub mod queue;
