@@ -80,6 +80,12 @@ typed_id!(
     "member"
 );
 
+typed_id!(
+    /// The id of a booking. It stands here because inventory, payments and the ledger are kept for one.
+    BookingId,
+    "booking"
+);
+
 /// Where ids and other chance come from: the machine's randomness, or a seed in tests.
 #[derive(Debug)]
 pub struct Ids {
