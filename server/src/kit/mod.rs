@@ -1,6 +1,7 @@
 //! What every domain is built from.
 
 pub mod caller;
+pub mod check;
 pub mod clock;
 pub mod date;
 pub mod id;

@@ -1,0 +1,99 @@
+//! How many rooms are free, answered from memory.
+//!
+//! Freshness: what this process has committed is seen by the next [`FreeRooms::refresh`], and holds end on time at every
+//! look. On embedded backends there is no other process. Nothing is sold by it: a hold asks the table.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, RwLock};
+
+use super::model::{self, Hold, RoomNight};
+use super::store;
+use crate::error::Error;
+use crate::kit::Kit;
+use crate::kit::clock::Time;
+use crate::kit::date::{Date, local_date};
+use crate::kit::tx::Tx;
+use crate::stay::RoomTypeId;
+
+/// How many room types are read with one statement.
+const CHUNK: usize = 500;
+
+#[derive(Debug, Default)]
+struct Known {
+    nights: HashMap<Date, RoomNight>,
+    holds: Vec<Hold>,
+}
+
+/// How many rooms are free.
+#[derive(Clone, Debug)]
+pub struct FreeRooms {
+    kit: Kit,
+    known: Arc<RwLock<HashMap<RoomTypeId, Arc<Known>>>>,
+    /// Room types that have changed since they were read.
+    changed: Arc<Mutex<HashSet<RoomTypeId>>>,
+}
+
+impl FreeRooms {
+    pub(super) fn new(kit: Kit) -> Self {
+        Self { kit, known: Arc::default(), changed: Arc::default() }
+    }
+
+    /// Reads a room type again once the transaction has committed.
+    pub(super) fn changes_with(&self, tx: &Tx, room_type: RoomTypeId) {
+        let changed = self.changed.clone();
+        tx.on_commit(move || _ = changed.lock().expect("nothing panics while it is held").insert(room_type));
+    }
+
+    /// Reads what has changed. To be called before [`Self::free`], for the room types that will be asked for.
+    pub async fn refresh(&self, room_types: &[RoomTypeId]) -> Result<(), Error> {
+        let stale: Vec<_> = {
+            let mut changed = self.changed.lock().expect("nothing panics while it is held");
+            let known = self.known.read().expect("nothing panics while it is held");
+            let wanted = |id: &&RoomTypeId| changed.contains(id) || !known.contains_key(id);
+            let stale: Vec<_> = room_types.iter().filter(wanted).copied().collect();
+            stale.iter().for_each(|id| _ = changed.remove(id));
+            stale
+        };
+        for chunk in stale.chunks(CHUNK) {
+            if let Err(error) = self.read(chunk).await {
+                self.changed.lock().expect("nothing panics while it is held").extend(stale);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, room_types: &[RoomTypeId]) -> Result<(), Error> {
+        // A day early, for places whose today is our yesterday.
+        let from = local_date(chrono_tz::UTC, self.kit.clock.now()) - chrono::Days::new(1);
+        let conn = self.kit.db.read();
+        let mut fresh: HashMap<RoomTypeId, Known> = room_types.iter().map(|id| (*id, Known::default())).collect();
+        for (id, night) in store::nights_from(conn, room_types, from).await? {
+            fresh.entry(id).or_default().nights.insert(night.date, night);
+        }
+        for (id, hold) in store::holds_from(conn, room_types, from).await? {
+            fresh.entry(id).or_default().holds.push(hold);
+        }
+        let mut known = self.known.write().expect("nothing panics while it is held");
+        known.extend(fresh.into_iter().map(|(id, fresh)| (id, Arc::new(fresh))));
+        Ok(())
+    }
+
+    /// How many rooms of a type are free in each night; `room_count` in those that nobody has touched.
+    pub fn free(
+        &self,
+        room_type: RoomTypeId,
+        dates: impl Iterator<Item = Date>,
+        room_count: u32,
+        now: Time,
+    ) -> impl Iterator<Item = i64> {
+        let known = self.known.read().expect("nothing panics while it is held").get(&room_type).cloned();
+        dates.map(move |date| {
+            let known = known.as_deref();
+            match known.and_then(|known| Some((known, known.nights.get(&date)?))) {
+                Some((known, night)) => model::free(night, &known.holds, now),
+                None => i64::from(room_count),
+            }
+        })
+    }
+}
