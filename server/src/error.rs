@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -161,22 +162,53 @@ impl From<Error> for Status {
             Kind::Internal(_) => ("internal error".to_owned(), Vec::new(), None, Vec::new()),
         };
         let mut status = status(reason, message, &metadata, retry_after, violations);
-        status.set_source(Arc::new(Traced(error)));
+        status.set_source(Arc::new(Traced { error, logged: AtomicBool::new(false) }));
         status
     }
 }
 
 /// Carries an [`Error`] inside a `Status` to the trace layer, which logs it with its source and place.
+///
+/// An INTERNAL error is logged once, whatever becomes of its `Status`: one that never reaches the trace layer, since it ends
+/// a stream or its caller has gone, is logged when it is dropped.
 #[derive(Debug)]
-pub struct Traced(pub Error);
+pub struct Traced {
+    error: Error,
+    logged: AtomicBool,
+}
+
+impl Traced {
+    /// Logs the error, if it is ours to mend and was not logged before.
+    pub fn log(&self) {
+        if self.error.reason() == ErrorReason::Internal && !self.logged.swap(true, Ordering::Relaxed) {
+            let Self { error, .. } = self;
+            tracing::error!(location = %error.location(), "internal error: {error}");
+        }
+    }
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        self.log();
+    }
+}
 
 impl fmt::Display for Traced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 
 impl std::error::Error for Traced {}
+
+/// Which documented reason a status gives, if any.
+pub fn reason_of(status: &Status) -> Option<ErrorReason> {
+    let source = std::error::Error::source(status);
+    if let Some(traced) = source.and_then(|source| source.downcast_ref::<Traced>()) {
+        return Some(traced.error.reason());
+    }
+    ErrorReason::from_str_name(&status.get_details_error_info()?.reason)
+}
 
 const CONTENTION_DELAY: Duration = Duration::from_millis(50);
 
@@ -187,7 +219,8 @@ fn status(
     retry_after: Option<Duration>,
     violations: Vec<(String, String)>,
 ) -> Status {
-    let pairs: HashMap<String, String> = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let pairs: HashMap<String, String> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let mut details = ErrorDetails::new();
     details.set_error_info(reason.as_str_name(), ERROR_DOMAIN, pairs);
     for (field, description) in violations {
@@ -228,7 +261,9 @@ pub const fn code(reason: ErrorReason) -> Code {
     match reason {
         R::Unspecified | R::Internal => Code::Internal,
         R::InvalidFields | R::RequestIdReused | R::PageTokenInvalid | R::MalformedMessage => Code::InvalidArgument,
-        R::Unauthenticated | R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => Code::Unauthenticated,
+        R::Unauthenticated | R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => {
+            Code::Unauthenticated
+        }
         R::AccessDenied => Code::PermissionDenied,
         R::NotFound => Code::NotFound,
         R::EmailTaken => Code::AlreadyExists,
