@@ -2,3 +2,9 @@
 
 pub mod error;
 pub mod kit;
+pub mod layer;
+pub mod serve {
+    //! What the process serves beside its domains.
+
+    pub mod health;
+}
