@@ -113,3 +113,38 @@ pub(super) const fn code_name(code: Code) -> &'static str {
         Code::Unauthenticated => "unauthenticated",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::layer::testing::streamed;
+
+    /// Interrupts whatever comes, as a deadline does once it has passed.
+    struct Passed {
+        after: usize,
+    }
+
+    impl Watch for Passed {
+        fn interrupt(&mut self, _cx: &mut Context<'_>) -> Option<Status> {
+            let now = self.after == 0;
+            self.after = self.after.saturating_sub(1);
+            now.then(|| Status::deadline_exceeded("late"))
+        }
+    }
+
+    #[tokio::test]
+    async fn trailers_come_once_and_last() {
+        for (after, code) in [(0, Code::DeadlineExceeded), (1, Code::DeadlineExceeded), (2, Code::Ok)] {
+            let mut body = watched(streamed(1, Status::ok("")), Passed { after }).into_body();
+            let mut codes = Vec::new();
+            while let Some(frame) = body.frame().await {
+                codes.extend(frame.unwrap().trailers_ref().and_then(code_in));
+                assert!(codes.len() < 2, "the body goes on behind its trailers");
+            }
+
+            assert_eq!(codes, [code], "interrupted after {after} frames");
+        }
+    }
+}

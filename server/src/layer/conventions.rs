@@ -285,31 +285,3 @@ async fn in_process_calls_go_through_the_same_layers() {
     assert_eq!(status_of(late.unwrap()).await.code(), Code::DeadlineExceeded);
     assert!(client.check(HealthCheckRequest::default()).await.is_ok());
 }
-
-#[tokio::test]
-#[ignore = "measure"]
-async fn measure() {
-    let health = healthy();
-    let bare = routes(&health).prepare();
-    let full = stack(parts(), tower::layer::util::Identity::new()).layer(bare.clone());
-    for round in 0..3 {
-        let mut a = HealthClient::new(bare.clone());
-        let start = std::time::Instant::now();
-        for _ in 0..20000 {
-            a.check(HealthCheckRequest::default()).await.unwrap();
-        }
-        let bare_t = start.elapsed();
-        let mut b = HealthClient::new(full.clone());
-        let start = std::time::Instant::now();
-        for _ in 0..20000 {
-            b.check(HealthCheckRequest::default()).await.unwrap();
-        }
-        let full_t = start.elapsed();
-        eprintln!(
-            "round {round}: bare {:?} full {:?} delta {:?}",
-            bare_t / 20000,
-            full_t / 20000,
-            (full_t - bare_t) / 20000
-        );
-    }
-}

@@ -20,6 +20,7 @@ use yeyak_proto::Effect;
 
 use super::catch::Caught;
 use super::{Answer, Request, RequestContext, Response, drain, trace};
+use crate::kit;
 use crate::error::{ErrorReason, refusal};
 
 /// Runs every unary call that changes something in a task of the tracker.
@@ -60,7 +61,10 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let rpc = request.extensions().get::<RequestContext>().and_then(|context| context.rpc);
+        let context = request.extensions().get::<RequestContext>();
+        let rpc = context.and_then(|context| context.rpc);
+        // Events that the change puts name the trace they belong to.
+        let trace_id = context.map(|context| context.trace_id.to_string()).unwrap_or_default();
         let changes = rpc.is_some_and(|rpc| rpc.effect != Effect::None && !rpc.streaming);
         if !changes {
             return Running::Here { inner: self.inner.call(request) };
@@ -73,7 +77,7 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
             // Its caller may have gone, and the trace layer with it.
             answer.inspect(trace::log_fault)
         };
-        Running::Detached { task: self.tasks.spawn(call.in_current_span()), _caller: caller }
+        Running::Detached { task: self.tasks.spawn(kit::trace::scope(trace_id, call).in_current_span()), _caller: caller }
     }
 }
 
@@ -138,6 +142,7 @@ impl http_body::Body for Arriving {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use futures::stream;
     use http_body_util::{BodyExt, StreamBody};
@@ -176,7 +181,8 @@ mod tests {
         assert!(call.await.unwrap_err().is_cancelled());
         go.notify_one();
 
-        done.notified().await;
+        let done = tokio::time::timeout(Duration::from_secs(1), done.notified());
+        done.await.expect("the change runs on");
         tasks.close();
         tasks.wait().await;
     }
