@@ -17,6 +17,11 @@ mod generated {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.member.v1.rs"));
             }
         }
+        pub mod stay {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.stay.v1.rs"));
+            }
+        }
     }
 
     pub mod grpc {

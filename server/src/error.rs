@@ -227,17 +227,20 @@ pub const fn code(reason: ErrorReason) -> Code {
     use ErrorReason as R;
     match reason {
         R::Unspecified | R::Internal => Code::Internal,
-        R::InvalidFields | R::RequestIdReused | R::PageTokenInvalid | R::MalformedMessage => Code::InvalidArgument,
+        R::InvalidFields | R::RequestIdReused | R::PageTokenInvalid | R::MalformedMessage | R::CurrencyMismatch => {
+            Code::InvalidArgument
+        }
         R::Unauthenticated | R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => Code::Unauthenticated,
         R::AccessDenied => Code::PermissionDenied,
         R::NotFound => Code::NotFound,
         R::EmailTaken => Code::AlreadyExists,
         R::EtagMismatch | R::Contention => Code::Aborted,
-        R::RateLimited | R::LoginThrottled | R::MessageTooLarge => Code::ResourceExhausted,
+        R::RateLimited | R::LoginThrottled | R::MessageTooLarge | R::CatalogueLimitReached => Code::ResourceExhausted,
         R::Overloaded | R::DependencyUnavailable | R::ShuttingDown => Code::Unavailable,
         R::DeadlinePassed => Code::DeadlineExceeded,
         R::UnknownMethod => Code::Unimplemented,
         R::AlreadySeller | R::ApplicationDecided | R::LastAdmin => Code::FailedPrecondition,
+        R::StayRefused | R::ListingIncomplete | R::RoomsSold => Code::FailedPrecondition,
     }
 }
 
