@@ -7,4 +7,5 @@
 //! - what a search finds has a price and free rooms on every night, as of the memory that it answers from;
 //! - refund tiers never rise as check-in comes closer, and a booking keeps those that it was made under.
 
+pub mod index;
 pub mod model;
