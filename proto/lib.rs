@@ -44,6 +44,11 @@ mod generated {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.payment.v1.rs"));
             }
         }
+        pub mod stay {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.stay.v1.rs"));
+            }
+        }
     }
 
     pub mod grpc {

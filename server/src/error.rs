@@ -264,25 +264,32 @@ pub const fn code(reason: ErrorReason) -> Code {
     match reason {
         R::Unspecified | R::Internal => Code::Internal,
         R::InvalidFields | R::RequestIdReused | R::PageTokenInvalid | R::MalformedMessage => Code::InvalidArgument,
-        R::Unauthenticated | R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => {
-            Code::Unauthenticated
-        }
+        R::Unauthenticated => Code::Unauthenticated,
         R::AccessDenied => Code::PermissionDenied,
         R::NotFound => Code::NotFound,
-        R::EmailTaken => Code::AlreadyExists,
         R::EtagMismatch | R::Contention => Code::Aborted,
-        R::RateLimited | R::LoginThrottled | R::MessageTooLarge | R::TooManyHolds | R::TooManyAttempts => {
-            Code::ResourceExhausted
-        }
+        R::RateLimited | R::MessageTooLarge => Code::ResourceExhausted,
         R::Overloaded | R::DependencyUnavailable | R::ShuttingDown => Code::Unavailable,
         R::DeadlinePassed => Code::DeadlineExceeded,
         R::UnknownMethod => Code::Unimplemented,
+        // member
+        R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => Code::Unauthenticated,
+        R::EmailTaken => Code::AlreadyExists,
+        R::LoginThrottled => Code::ResourceExhausted,
         R::AlreadySeller | R::ApplicationDecided | R::LastAdmin => Code::FailedPrecondition,
-        R::NightsTaken | R::RoomsTaken => Code::FailedPrecondition,
+        // stay
+        R::CurrencyMismatch => Code::InvalidArgument,
+        R::CatalogueLimitReached => Code::ResourceExhausted,
+        R::StayRefused | R::ListingIncomplete | R::RoomsSold => Code::FailedPrecondition,
+        // inventory
+        R::NightsTaken => Code::FailedPrecondition,
+        // payment
+        R::TooManyAttempts => Code::ResourceExhausted,
         R::PaymentNotReady | R::RefundTooLarge | R::PaymentDecided => Code::FailedPrecondition,
-        R::QuoteInvalid | R::QuoteExpired | R::PriceChanged | R::BookingExpired | R::ActionBlocked => {
-            Code::FailedPrecondition
-        }
+        // booking
+        R::TooManyHolds => Code::ResourceExhausted,
+        R::QuoteInvalid | R::QuoteExpired | R::PriceChanged => Code::FailedPrecondition,
+        R::BookingExpired | R::ActionBlocked => Code::FailedPrecondition,
     }
 }
 

@@ -6,7 +6,9 @@ pub mod config;
 pub mod error;
 #[cfg(test)]
 mod harness;
+pub mod inventory;
 pub mod kit;
 pub mod layer;
 pub mod member;
 pub mod serve;
+pub mod stay;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::store;
 use super::Inventory;
+use super::store;
 use crate::error::Error;
 use crate::kit::check::Violation;
 

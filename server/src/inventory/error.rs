@@ -21,7 +21,7 @@ pub enum InventoryError {
     },
     /// More rooms are held and sold than would be for sale.
     #[error("{taken} rooms are held or sold in the night of {date}; offer at least as many")]
-    RoomsTaken {
+    RoomsSold {
         /// Of which room type.
         room_type: RoomTypeId,
         /// Which night.
@@ -43,7 +43,7 @@ impl Fault for InventoryError {
     fn reason(&self) -> ErrorReason {
         match self {
             Self::NightsTaken { .. } => ErrorReason::NightsTaken,
-            Self::RoomsTaken { .. } => ErrorReason::RoomsTaken,
+            Self::RoomsSold { .. } => ErrorReason::RoomsSold,
         }
     }
 
@@ -53,8 +53,12 @@ impl Fault for InventoryError {
                 let dates: Vec<_> = dates.iter().map(Date::to_string).collect();
                 vec![("room_type_id", room_type.to_string()), ("dates", dates.join(","))]
             }
-            Self::RoomsTaken { room_type, date, taken } => {
-                vec![("room_type_id", room_type.to_string()), ("date", date.to_string()), ("taken", taken.to_string())]
+            Self::RoomsSold { room_type, date, taken } => {
+                vec![
+                    ("room_type_id", room_type.to_string()),
+                    ("date", date.to_string()),
+                    ("taken_count", taken.to_string()),
+                ]
             }
         }
     }

@@ -50,7 +50,8 @@ impl Inventory {
             if store::take(tx, line.room_type, line.nights, rooms).await? < u64::from(line.nights.count()) {
                 return Err(Error::lost(line.room_type));
             }
-            let hold = Hold { booking, line: i64::from(line.line), nights: line.nights, rooms, sold: false, expire_time };
+            let hold =
+                Hold { booking, line: i64::from(line.line), nights: line.nights, rooms, sold: false, expire_time };
             store::insert_hold(tx, line.room_type, &hold).await?;
             self.free.changes_with(tx, line.room_type);
         }

@@ -45,7 +45,7 @@ impl Inventory {
             store::materialise(tx, room_type, night, i64::from(rooms)).await?;
             if !store::set_total(tx, room_type, *date, i64::from(rooms)).await? {
                 let taken = store::lock(tx, room_type, night).await?.first().map_or(0, |night| night.held + night.sold);
-                return Err(InventoryError::RoomsTaken { room_type, date: *date, taken }.into());
+                return Err(InventoryError::RoomsSold { room_type, date: *date, taken }.into());
             }
         }
         self.free.changes_with(tx, room_type);

@@ -44,13 +44,7 @@ pub(super) async fn take(tx: &Tx, room_type: RoomTypeId, nights: Nights, rooms: 
 }
 
 /// Moves rooms between `held` and `sold`, or gives them back.
-pub(super) async fn shift(
-    tx: &Tx,
-    room_type: RoomTypeId,
-    nights: Nights,
-    held: i64,
-    sold: i64,
-) -> Result<(), Error> {
+pub(super) async fn shift(tx: &Tx, room_type: RoomTypeId, nights: Nights, held: i64, sold: i64) -> Result<(), Error> {
     lock(tx, room_type, nights).await?;
     let shifted = room_night::Entity::update_many()
         .col_expr(Column::Held, Expr::col(Column::Held).add(held))
@@ -154,7 +148,11 @@ pub(super) async fn insert_hold(tx: &Tx, room_type: RoomTypeId, hold: &Hold) -> 
 }
 
 /// Sets until when a booking's holds last; `None` is until someone says otherwise.
-pub(super) async fn set_expiry(tx: &Tx, booking: BookingId, expire_time: Option<Time>) -> Result<Vec<RoomTypeId>, Error> {
+pub(super) async fn set_expiry(
+    tx: &Tx,
+    booking: BookingId,
+    expire_time: Option<Time>,
+) -> Result<Vec<RoomTypeId>, Error> {
     let rows = night_hold::Entity::update_many()
         .col_expr(night_hold::Column::ExpireTime, Expr::value(expire_time))
         .filter(night_hold::Column::BookingId.eq(booking.0))

@@ -20,8 +20,8 @@ use yeyak_proto::Effect;
 
 use super::catch::Caught;
 use super::{Answer, Request, RequestContext, Response, drain, trace};
-use crate::kit;
 use crate::error::{ErrorReason, refusal};
+use crate::kit;
 
 /// Runs every unary call that changes something in a task of the tracker.
 #[derive(Clone, Debug)]
@@ -77,7 +77,10 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
             // Its caller may have gone, and the trace layer with it.
             answer.inspect(trace::log_fault)
         };
-        Running::Detached { task: self.tasks.spawn(kit::trace::scope(trace_id, call).in_current_span()), _caller: caller }
+        Running::Detached {
+            task: self.tasks.spawn(kit::trace::scope(trace_id, call).in_current_span()),
+            _caller: caller,
+        }
     }
 }
 
