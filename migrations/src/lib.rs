@@ -7,6 +7,7 @@ use sea_orm_migration::prelude::*;
 mod m0001_kit;
 mod m0002_member;
 mod m0004_inventory;
+mod m0006_booking;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use super::Inventory;
 use super::store;
 use crate::error::Error;
 use crate::kit::check::Violation;
+use crate::kit::id::BookingId;
 
 /// What is checked, in words.
 pub const INVARIANTS: &[&str] = &[
@@ -41,5 +42,19 @@ impl Inventory {
             note(1, format!("{room_type} {date}"), format!("counts nothing, holds say {held} and {sold}"));
         }
         Ok(violations)
+    }
+}
+
+impl Inventory {
+    /// How many room nights each booking has.
+    pub async fn rooms_by_booking(
+        &self,
+        conn: &impl sea_orm::ConnectionTrait,
+    ) -> Result<HashMap<BookingId, i64>, Error> {
+        let mut rooms = HashMap::new();
+        for (_, hold) in store::all_holds(conn).await? {
+            *rooms.entry(hold.booking).or_default() += hold.rooms * i64::from(hold.nights.count());
+        }
+        Ok(rooms)
     }
 }

@@ -7,6 +7,7 @@ pub mod date;
 pub mod id;
 pub mod idempotency;
 pub mod inbox;
+pub mod job;
 pub mod keyring;
 pub mod lease;
 pub mod money;

@@ -1,6 +1,5 @@
 //! Work that repeats: each job is run by one leader, and by hand.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
 use crate::kit::idempotency::Requests;
+pub use crate::kit::job::Job;
 use crate::kit::lease::Leases;
-
-/// Work that repeats. It tidies up and announces; no rule of time rests on it.
-#[async_trait]
-pub trait Job: Debug + Send + Sync + 'static {
-    /// Its name, which its lease goes by.
-    fn name(&self) -> &'static str;
-
-    /// How long it rests between two runs.
-    fn every(&self) -> Duration;
-
-    /// Does what is due; how much that was. Idempotent.
-    async fn run(&self) -> Result<u64, Error>;
-}
 
 /// The jobs of this process.
 #[derive(Clone, Debug)]

@@ -1,0 +1,155 @@
+//! Creating a booking: every night is held, or none.
+
+use uuid::Uuid;
+
+use super::error::BookingError;
+use super::model::{Booking, Event, Guest, Line, State};
+use super::token::{self, BookingQuote};
+use super::{Bookings, code, store};
+use crate::error::Error;
+use crate::inventory::{InventoryError, Wanted};
+use crate::kit::caller::Member;
+use crate::kit::id::BookingId;
+use crate::kit::idempotency::{Record, Reply, RequestKey};
+use crate::kit::money::Money;
+use crate::kit::tx::Tx;
+
+/// Takes a quote.
+#[derive(Clone, Debug)]
+pub(super) struct Create {
+    pub(super) quote_token: String,
+    pub(super) guest: Guest,
+    pub(super) expected_total: Option<Money>,
+    pub(super) note: String,
+}
+
+impl Bookings {
+    /// Holds what a quote is for, at its price.
+    pub(super) async fn create(
+        &self,
+        caller: &Member,
+        command: &Create,
+        key: &RequestKey,
+    ) -> Result<Reply<Booking>, Error> {
+        let load = async |id: Uuid| self.replay(id).await;
+        self.kit
+            .requests
+            .once(caller.id.0, "CreateBooking", key, load, async |record| {
+                let quote: BookingQuote = token::open(&self.kit, caller.id, &command.quote_token)?;
+                let booking = self.new_booking(caller, command, quote)?;
+                self.evicting(async || self.hold(caller, &booking, &record).await).await
+            })
+            .await
+    }
+
+    fn new_booking(&self, caller: &Member, command: &Create, quote: BookingQuote) -> Result<Booking, Error> {
+        let now = self.kit.clock.now();
+        let unknown = |_| BookingError::QuoteInvalid("it is of an earlier release");
+        let currency = quote.currency.parse().map_err(|_| BookingError::QuoteInvalid("it is of an earlier release"))?;
+        let line = quote.line.line()?;
+        let total = Money::new(currency, line.amount());
+        if let Some(expected) = command.expected_total.filter(|expected| *expected != total) {
+            return Err(BookingError::PriceChanged { expected, quoted: total }.into());
+        }
+        let (state, wait) = match quote.needs_approval {
+            true => (State::Requested, self.settings.request),
+            false => (State::Held, self.settings.hold),
+        };
+        Ok(Booking {
+            id: BookingId::new(&self.kit.ids, now),
+            code: code::fresh(&self.kit.ids),
+            member: caller.id,
+            seller: quote.seller,
+            property: quote.property,
+            property_name: quote.property_name,
+            zone: quote.zone.parse().map_err(unknown)?,
+            state,
+            version: 1,
+            total,
+            paid: 0,
+            refunded: 0,
+            fee: 0,
+            fee_floor: 0,
+            expire_time: Some(now + wait),
+            hold_limit_time: now + wait.max(self.settings.longest_hold),
+            lines: vec![line],
+            terms: quote.terms.terms()?,
+            needs_approval: quote.needs_approval,
+            late_payment: quote.late_payment.into(),
+            guest: command.guest.clone(),
+            note: command.note.clone(),
+            cancellation: None,
+            created_by: caller.actor().0,
+            create_time: now,
+            update_time: now,
+        })
+    }
+
+    async fn hold(&self, caller: &Member, booking: &Booking, record: &Record) -> Result<Booking, Error> {
+        let now = self.kit.clock.now();
+        let actor = caller.actor();
+        self.kit
+            .db
+            .write(async |tx| {
+                // The lock order of the platform: booking, nights, then coupon and wallet, then the request and the outbox.
+                store::insert(&tx, &self.kit, booking).await?;
+                // Counted with the new one in place.
+                if store::live_holds(&*tx, caller.id, now).await? > self.settings.holds_per_member {
+                    return Err(BookingError::TooManyHolds(self.settings.holds_per_member).into());
+                }
+                self.inventory.hold(&tx, booking.id, &wanted(&booking.lines), booking.expire_time).await?;
+                record.put(&tx, booking.id.0).await?;
+                self.announce(&tx, None, booking, "create", &actor).await?;
+                match booking.total.minor == 0 && booking.state == State::Held {
+                    true => self.take_for_nothing(&tx, caller, booking).await,
+                    false => Ok(booking.clone()),
+                }
+            })
+            .await
+    }
+
+    /// Nothing to pay goes the same way as a payment, without a provider.
+    async fn take_for_nothing(&self, tx: &Tx, caller: &Member, booking: &Booking) -> Result<Booking, Error> {
+        let actor = caller.actor();
+        let paying = self.decide(booking, Event::BeginPayment)?;
+        self.put(tx, booking, &paying, Event::BeginPayment, &actor).await?;
+        self.payments.nothing_to_pay(tx, booking.id, booking.member, booking.seller, booking.total.currency).await?;
+        let confirmed = Booking { expire_time: None, ..self.decide(&paying, Event::Capture)? };
+        self.put(tx, &paying, &confirmed, Event::Capture, &actor).await?;
+        self.inventory.sell(tx, booking.id).await?;
+        Ok(confirmed)
+    }
+
+    /// Runs an operation that wants nights. When holds whose time is over stand in its way, their bookings are expired, each
+    /// in a transaction of its own, and it runs once more: so a stale hold never blocks, with every job stopped.
+    pub(super) async fn evicting<T, F, Fut>(&self, operation: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        let refused = match operation().await {
+            Ok(done) => return Ok(done),
+            Err(refused) => refused,
+        };
+        let stale = match refused.fault() {
+            Some(InventoryError::NightsTaken { stale, .. }) if !stale.is_empty() => stale.clone(),
+            _ => return Err(refused),
+        };
+        for hold in stale {
+            self.expire(hold.booking).await?;
+        }
+        operation().await
+    }
+}
+
+/// What the lines of a booking want of the inventory.
+pub(super) fn wanted(lines: &[Line]) -> Vec<Wanted> {
+    let wanted = |(at, line): (u16, &Line)| Wanted {
+        line: at,
+        room_type: line.room_type,
+        nights: line.nights,
+        rooms: line.rooms,
+        room_count: line.room_type_count,
+    };
+    (0..).zip(lines).map(wanted).collect()
+}

@@ -1,0 +1,83 @@
+//! Expiry: what was not paid in time gives its nights back.
+//!
+//! Whoever reads or wants the nights finds them free the moment the time is over; this only writes it down.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use super::model::{Booking, Event, State};
+use super::{Bookings, store};
+use crate::error::Error;
+use crate::kit::caller::Actor;
+use crate::kit::date::local_date;
+use crate::kit::id::BookingId;
+use crate::kit::job::Job;
+
+const BATCH: u64 = 200;
+
+impl Bookings {
+    /// Writes down that a booking has expired and frees its nights, if its time is over and nobody did before.
+    pub(super) async fn expire(&self, id: BookingId) -> Result<bool, Error> {
+        let actor = Actor::job("expiry");
+        self.kit
+            .db
+            .write(async |tx| {
+                let booking = self.load_in(&tx, id).await?;
+                let over = booking.state_at(self.kit.clock.now()) == State::Expired;
+                if !over || booking.state == State::Expired {
+                    return Ok(false);
+                }
+                let version = booking.version + 1;
+                let update_time = self.kit.clock.now();
+                let expired = Booking { state: State::Expired, version, update_time, ..booking.clone() };
+                self.put(&tx, &booking, &expired, Event::Expire, &actor).await?;
+                self.inventory.release(&tx, id).await?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Writes down what time has decided: expired holds, and stays that are over. How many there were.
+    pub async fn tidy(&self) -> Result<u64, Error> {
+        let mut done = 0;
+        loop {
+            let overdue = store::overdue(self.kit.db.read(), &self.kit, self.kit.clock.now(), BATCH).await?;
+            let mut expired = 0;
+            for booking in &overdue {
+                expired += u64::from(self.expire(booking.id).await?);
+            }
+            done += expired;
+            // What could not be expired is looked at again at the next run, not for ever in this one.
+            if expired == 0 || overdue.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+        // The day may have come already in the east of the world.
+        let latest = local_date(chrono_tz::UTC, self.kit.clock.now() + TimeDelta::hours(14));
+        for booking in store::departed(self.kit.db.read(), &self.kit, latest, BATCH).await? {
+            done += u64::from(self.complete_when_over(booking.id).await?);
+        }
+        Ok(done)
+    }
+}
+
+/// Writes down what time has decided.
+#[derive(Debug)]
+pub struct ExpireJob(pub Bookings);
+
+#[async_trait]
+impl Job for ExpireJob {
+    fn name(&self) -> &'static str {
+        "expiry"
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    async fn run(&self) -> Result<u64, Error> {
+        self.0.tidy().await
+    }
+}

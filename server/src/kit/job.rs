@@ -1,0 +1,21 @@
+//! Work that repeats.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::Error;
+
+/// Work that repeats. It tidies up and announces; no rule of time rests on it.
+#[async_trait]
+pub trait Job: Debug + Send + Sync + 'static {
+    /// Its name, which its lease goes by.
+    fn name(&self) -> &'static str;
+
+    /// How long it rests between two runs.
+    fn every(&self) -> Duration;
+
+    /// Does what is due; how much that was. Idempotent.
+    async fn run(&self) -> Result<u64, Error>;
+}
