@@ -107,9 +107,13 @@ pin_project! {
 impl<F: Future<Output = Result<Response, Infallible>>> Future for Timed<F> {
     type Output = Result<Response, Infallible>;
 
-    /// Always before tonic's own timer, which answers CANCELLED. That one is started after our `call` has returned, so it
-    /// ends no earlier than ours, and it is polled after us. Timers that are due at once may fire in any order; so when
-    /// tonic's has woken us, the clock tells that our deadline has passed too.
+    /// Before tonic's own timer, which answers CANCELLED. That one is started after our `call` has returned, so it ends no
+    /// earlier than ours, and it is polled after us. Timers that are due at once may fire in any order; so when tonic's
+    /// has woken us, the clock tells that our deadline has passed too.
+    ///
+    /// With several worker threads tonic wins when this thread is suspended for all of the time that is left, right
+    /// between the two polls: 2 in 5,000 calls of 1 ms on a loaded machine, and none where a call has more time than the
+    /// scheduler takes away. tonic lets nobody switch its timer off.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.as_mut().project() {
             TimedState::Running { inner, mut sleep, streaming } => {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -155,7 +155,8 @@ pub(super) async fn raw(address: SocketAddr, request: Request, body: &[u8]) -> R
     let (mut parts, _) = request.into_parts();
     parts.uri = format!("http://{address}{}", parts.uri.path()).parse().unwrap();
     let (answer, mut sending) = client.send_request(http::Request::from_parts(parts, ()), false).unwrap();
-    sending.send_data(Bytes::copy_from_slice(body), true).unwrap();
+    // A refusal may be quicker than the body, and close the stream to it.
+    sending.send_data(Bytes::copy_from_slice(body), true).ok();
     let (parts, mut incoming) = answer.await.unwrap().into_parts();
     let mut body = Vec::new();
     while let Some(data) = incoming.data().await {
@@ -195,10 +196,19 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
+/// Two subscribers that live as long as the tests do. While there is but one, tracing asks the thread that first reaches an
+/// event whether anyone listens, and keeps its answer: a test without a subscriber would silence it for all the others.
+static LISTENERS: LazyLock<[tracing::Dispatch; 2]> = LazyLock::new(|| [listener(io::sink), listener(io::sink)]);
+
+fn listener(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) -> tracing::Dispatch {
+    let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false);
+    subscriber.with_max_level(tracing::Level::DEBUG).finish().into()
+}
+
 /// Records what this thread logs, until the guard is dropped.
-pub(super) fn recorded() -> (Lines, tracing::subscriber::DefaultGuard) {
+pub(super) fn recorded() -> (Lines, tracing::dispatcher::DefaultGuard) {
+    LazyLock::force(&LISTENERS);
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false);
-    let guard = tracing::subscriber::set_default(subscriber.with_max_level(tracing::Level::DEBUG).finish());
+    let guard = tracing::dispatcher::set_default(&listener(lines.clone()));
     (lines, guard)
 }
