@@ -113,8 +113,18 @@ impl Generated {
             if message.get_field_by_name("page_token").is_some() {
                 writeln!(
                     self.messages,
-                    "impl crate::Paged for {rust} {{\n    fn page_size(&self) -> i32 {{\n        self.page_size\n    }}\n    fn page_token(&self) -> &str {{\n        &self.page_token\n    }}\n    fn arguments(&self) -> Vec<u8> {{\n        let mut bare = self.clone();\n        bare.page_size = 0;\n        bare.page_token.clear();\n        ::prost::Message::encode_to_vec(&bare)\n    }}\n}}"
+                    "impl crate::Paged for {rust} {{\n    fn page_size(&self) -> i32 {{\n        self.page_size\n    }}\n    fn page_token(&self) -> &str {{\n        &self.page_token\n    }}\n    fn set_page_token(&mut self, token: String) {{\n        self.page_token = token;\n    }}\n    fn arguments(&self) -> Vec<u8> {{\n        let mut bare = self.clone();\n        bare.page_size = 0;\n        bare.page_token.clear();\n        ::prost::Message::encode_to_vec(&bare)\n    }}\n}}"
                 )?;
+            }
+            if message.get_field_by_name("next_page_token").is_some() {
+                let list = message.fields().find(|field| field.is_list()).map(|field| (field.name().to_owned(), field.kind()));
+                if let Some((field, prost_reflect::Kind::Message(item))) = list {
+                    let item = rust_path(item.full_name());
+                    writeln!(
+                        self.messages,
+                        "impl crate::Items for {rust} {{\n    type Item = {item};\n    fn into_page(self) -> (Vec<{item}>, String) {{\n        (self.{field}, self.next_page_token)\n    }}\n}}"
+                    )?;
+                }
             }
         }
         Ok(())

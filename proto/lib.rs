@@ -133,8 +133,20 @@ pub trait Paged: prost::Message + Clone {
     /// Where the page begins; empty for the first.
     fn page_token(&self) -> &str;
 
+    /// Sets where the page begins.
+    fn set_page_token(&mut self, token: String);
+
     /// What the pages of one list have in common: everything but the page.
     fn arguments(&self) -> Vec<u8>;
+}
+
+/// One page of a list.
+pub trait Items: prost::Message + Default {
+    /// What the list holds.
+    type Item;
+
+    /// The items, and the token of the next page; empty on the last.
+    fn into_page(self) -> (Vec<Self::Item>, String);
 }
 
 /// Makes calls for the generated wrappers, such as [`yeyak::member::v1::AuthApi`].

@@ -20,18 +20,22 @@ mod call;
 mod client;
 mod error;
 mod options;
+mod page;
 mod retry;
 mod session;
 mod transport;
+mod watch;
 
 pub use client::Client;
 pub use error::{Error, Violation};
 pub use options::Options;
+pub use page::pages;
 pub use transport::Embedded;
 pub use yeyak_proto::yeyak::common::v1::ErrorReason;
 
 /// The messages of every service, by package.
 pub mod proto {
     pub use yeyak_proto::yeyak::*;
+    #[doc(no_inline)]
     pub use yeyak_proto::{FILE_DESCRIPTOR_SET, METHODS, Method};
 }

@@ -93,10 +93,14 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let context = request.extensions().get::<RequestContext>();
         let peer = context.and_then(|context| context.peer);
-        // Health and reflection are open; an unknown path is refused by whoever routes.
-        let Some(rpc) = context.and_then(|context| context.rpc).filter(|rpc| !rpc.is_built_in()) else {
-            return Box::pin(self.inner.call(request));
+        // What is not in the catalog is closed, whoever routes it.
+        let Some(rpc) = context.and_then(|context| context.rpc) else {
+            return Box::pin(std::future::ready(Ok(Status::from(Error::from(Unauthenticated)).into_http())));
         };
+        // Health and reflection are open.
+        if rpc.is_built_in() {
+            return Box::pin(self.inner.call(request));
+        }
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let AuthLayer { authenticate, rates } = self.layer.clone();

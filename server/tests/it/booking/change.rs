@@ -1,0 +1,102 @@
+//! Other dates: the old nights or the new ones, never neither, and no way round a fee.
+
+use chrono::{Days, NaiveDate, TimeZone};
+use yeyak::proto::booking::v1::booking::State;
+use yeyak::proto::booking::v1::{Booking, ChangeBookingRequest, ChangeQuote, QuoteCancellationRequest, QuoteChangeRequest};
+use yeyak::proto::stay::v1::cancellation_policy::Preset;
+use yeyak::{Client, Error, ErrorReason};
+
+use crate::harness::Yeyak;
+use crate::place::{PRICE, Plan, arrival, date, is, minor, nights};
+
+async fn quote(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Result<ChangeQuote, Error> {
+    let ask =
+        QuoteChangeRequest { id: booking.id.clone(), check_in_date: date(stay.0), check_out_date: date(stay.1) };
+    client.bookings().quote_change(ask).await
+}
+
+async fn change(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Result<Booking, Error> {
+    let quote_token = quote(client, booking, stay).await?.token;
+    let request = ChangeBookingRequest { id: booking.id.clone(), quote_token, ..Default::default() };
+    client.bookings().change_booking(request).await
+}
+
+#[tokio::test]
+async fn a_booking_moves_to_nights_that_it_partly_has() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.confirmed(&yeyak, &client, nights(0, 3)).await;
+
+    let moved = change(&client, &booking, nights(1, 3)).await.expect("moves");
+
+    assert!(is(&moved, State::Confirmed));
+    let other = yeyak.member().await;
+    place.hold(&other, nights(0, 1)).await.expect("the first night is free");
+    place.hold(&other, nights(3, 1)).await.expect_err("the last night is taken");
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_shorter_stay_gives_back_the_difference() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.confirmed(&yeyak, &client, nights(0, 3)).await;
+
+    let moved = change(&client, &booking, nights(0, 1)).await.expect("moves");
+
+    assert_eq!((minor(&moved.total), minor(&moved.refunded)), (PRICE, 2 * PRICE));
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn nights_of_others_are_not_to_be_had_and_the_old_ones_stay() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let (client, other) = (yeyak.member().await, yeyak.member().await);
+    let booking = place.confirmed(&yeyak, &client, nights(0, 2)).await;
+    let quoted = quote(&client, &booking, nights(4, 2)).await.expect("free when it is quoted");
+    place.hold(&other, nights(5, 1)).await.expect("holds");
+
+    let request = ChangeBookingRequest { id: booking.id.clone(), quote_token: quoted.token, ..Default::default() };
+    let refused = client.bookings().change_booking(request).await.expect_err("taken meanwhile");
+
+    assert_eq!(refused.reason, ErrorReason::NightsTaken);
+    place.hold(&other, nights(0, 1)).await.expect_err("the old nights are still taken");
+    yeyak.check().await;
+}
+
+/// The fee that is due at the moment of a change stays due: moving a booking far ahead does not escape it.
+#[tokio::test]
+async fn a_penalty_is_not_dodged_by_moving_far_ahead() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { policy: Preset::KrLodging, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let booking = place.confirmed(&yeyak, &client, nights(0, 2)).await;
+    let day_before = (arrival() - Days::new(1)).and_hms_opt(12, 0, 0).expect("a time");
+    yeyak.clock.set(chrono_tz::Asia::Seoul.from_local_datetime(&day_before).single().expect("an instant").to_utc());
+
+    let moved = change(&client, &booking, nights(60, 2)).await.expect("moves");
+
+    let ask = QuoteCancellationRequest { id: moved.id };
+    let quote = client.bookings().quote_cancellation(ask).await.expect("a quote");
+    assert_eq!((minor(&quote.fee), minor(&quote.fee_floor)), (2 * PRICE / 10, 2 * PRICE / 10));
+}
+
+#[tokio::test]
+async fn a_held_booking_moves_to_dearer_dates_and_a_paid_one_does_not() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let held = place.hold(&client, nights(0, 1)).await.expect("holds");
+    let moved = change(&client, &held, nights(0, 2)).await.expect("moves");
+    assert_eq!(minor(&moved.total), 2 * PRICE);
+    crate::place::pay(&yeyak, &client, &moved).await;
+
+    let refused = change(&client, &moved, nights(0, 3)).await.expect_err("costs more");
+
+    assert_eq!(refused.reason, ErrorReason::ActionBlocked);
+    yeyak.check().await;
+}
