@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_kit;
 mod m0002_member;
+mod m0005_ledger_payment;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]
@@ -14,7 +15,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_kit::Migration), Box::new(m0002_member::Migration)]
+        vec![
+            Box::new(m0001_kit::Migration),
+            Box::new(m0002_member::Migration),
+            Box::new(m0005_ledger_payment::Migration),
+        ]
     }
 }
 

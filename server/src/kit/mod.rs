@@ -1,7 +1,9 @@
 //! What every domain is built from.
 
 pub mod caller;
+pub mod check;
 pub mod clock;
+pub mod crash;
 pub mod date;
 pub mod id;
 pub mod idempotency;
@@ -18,6 +20,7 @@ pub mod violation;
 use std::sync::Arc;
 
 use self::clock::{Clock, Time};
+use self::crash::Crash;
 use self::id::Ids;
 use self::idempotency::Requests;
 use self::keyring::Keyring;
@@ -39,6 +42,8 @@ pub struct Kit {
     pub requests: Requests,
     /// Where news is put.
     pub outbox: Outbox,
+    /// Where tests make an operation end half-way.
+    pub crash: Crash,
 }
 
 impl Kit {
@@ -46,7 +51,7 @@ impl Kit {
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, keys: Arc<Keyring>) -> Self {
         let requests = Requests::new(db.clone(), clock.clone(), keys.clone());
         let outbox = Outbox::new(ids.clone(), clock.clone());
-        Self { db, clock, ids, keys, requests, outbox }
+        Self { db, clock, ids, keys, requests, outbox, crash: Crash::default() }
     }
 }
 
