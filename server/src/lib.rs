@@ -8,5 +8,7 @@ pub mod error;
 mod harness;
 pub mod kit;
 pub mod layer;
+pub mod ledger;
 pub mod member;
+pub mod payment;
 pub mod serve;
