@@ -7,6 +7,7 @@ use sea_orm_migration::prelude::*;
 mod m0001_kit;
 mod m0002_member;
 mod m0004_inventory;
+mod m0005_ledger_payment;
 mod m0006_booking;
 
 /// Brings a database to the schema of this release.
@@ -16,7 +17,13 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_kit::Migration), Box::new(m0002_member::Migration), Box::new(m0004_inventory::Migration)]
+        vec![
+            Box::new(m0001_kit::Migration),
+            Box::new(m0002_member::Migration),
+            Box::new(m0004_inventory::Migration),
+            Box::new(m0005_ledger_payment::Migration),
+            Box::new(m0006_booking::Migration),
+        ]
     }
 }
 

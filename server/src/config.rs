@@ -100,7 +100,7 @@ section!(
 );
 section!(
     /// The payment provider.
-    Payment { provider: ProviderKind, url: String, secret_key: Secret, timeout_seconds: u64, allow_simulator: bool, }
+    Payment { provider: ProviderKind, url: String, secret_key: Secret, timeout_seconds: u64, alarm_minutes: i64, allow_simulator: bool, }
 );
 section!(
     /// Holds, quotes and requests to book.
@@ -318,6 +318,7 @@ impl Config {
         require((1..=720).contains(&self.booking.request_hours), "`booking.request_hours` must be 1 to 720");
         require((1..=60).contains(&self.booking.paying_minutes), "`booking.paying_minutes` must be 1 to 60");
         require((1..=60).contains(&self.payment.timeout_seconds), "`payment.timeout_seconds` must be 1 to 60");
+        require((1..=10_080).contains(&self.payment.alarm_minutes), "`payment.alarm_minutes` must be 1 to 10,080");
         let simulated = self.payment.provider == ProviderKind::Simulator;
         require(
             simulated || self.payment.secret_key.reveal().is_some(),

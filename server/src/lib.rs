@@ -9,6 +9,8 @@ mod harness;
 pub mod inventory;
 pub mod kit;
 pub mod layer;
+pub mod ledger;
 pub mod member;
+pub mod payment;
 pub mod serve;
 pub mod stay;

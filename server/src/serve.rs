@@ -4,6 +4,7 @@ mod folder;
 pub mod health;
 mod http;
 mod jobs;
+mod pay;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +23,9 @@ use yeyak_migrations::{Migrator, MigratorTrait};
 use self::folder::Folder;
 pub use self::folder::FolderError;
 use self::health::Health;
+use self::http::HttpPort;
 pub use self::jobs::{Job, Jobs};
+use crate::backend::provider::simulator::Simulator;
 use crate::backend::queue::{Consumer, DatabaseQueue, Queue, Relay};
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
@@ -35,7 +38,9 @@ use crate::kit::tx::Db;
 use crate::layer::auth::AuthLayer;
 use crate::layer::rate::{RateLimits, Rates};
 use crate::layer::{self, Catalog};
+use crate::ledger::Ledger;
 use crate::member::{MemberSettings, Members, TokenSettings};
+use crate::payment::Payments;
 
 /// Why the server can't start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -106,12 +111,19 @@ pub struct Platform {
     pub kit: Kit,
     /// The members.
     pub members: Members,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The payments.
+    pub payments: Payments,
+    /// The payment provider, when it is the built-in one.
+    pub simulator: Option<Simulator>,
     /// Work that repeats.
     pub jobs: Jobs,
     queue: Arc<dyn Queue>,
     consumers: Vec<Arc<dyn Consumer>>,
     relay: Relay,
     health: Health,
+    http: HttpPort,
     stop: Stop,
     _folder: Folder,
 }
@@ -142,23 +154,34 @@ impl Platform {
         Migrator::up(db.schema_connection(), None).await.map_err(|error| ServeError::Database(error.to_string()))?;
         let kit = Kit::new(db, world.clock, world.ids, Arc::new(keys));
 
-        let members = Members::new(kit.clone(), &member_settings(&config));
+        let http = HttpPort::bind(config.http).await?;
+        let stop = Stop::default();
 
-        let consumers: Vec<Arc<dyn Consumer>> = Vec::new();
+        let members = Members::new(kit.clone(), &member_settings(&config));
+        let ledger = Ledger::new(kit.clone());
+        let (payments, simulator) = pay::open(&config, &kit, http.address, stop.tasks.clone()).await?;
+
+        let consumers: Vec<Arc<dyn Consumer>> = vec![payments.consumer()];
         let queue: Arc<dyn Queue> = Arc::new(DatabaseQueue::new(kit.clone(), &consumers));
         let leases = Leases::new(kit.db.clone(), kit.clock.clone(), kit.ids.uuid(kit.clock.now()));
-        let jobs = Jobs::new(leases, vec![Arc::new(jobs::TidyRequests(kit.requests.clone()))]);
+        let mut all_jobs: Vec<Arc<dyn Job>> = vec![Arc::new(jobs::TidyRequests(kit.requests.clone()))];
+        all_jobs.extend(payments.jobs());
+        let jobs = Jobs::new(leases, all_jobs);
         let health = Health::new(service_names());
         Ok(Self {
             relay: Relay::new(kit.clone(), queue.clone()),
             config,
             kit,
             members,
+            ledger,
+            payments,
+            simulator,
             jobs,
             queue,
             consumers,
             health,
-            stop: Stop::default(),
+            http,
+            stop,
             _folder: folder,
         })
     }
@@ -175,7 +198,9 @@ impl Platform {
             .add_service(self.health.server())
             .add_service(descriptors().build_v1().map_err(other)?)
             .add_service(descriptors().build_v1alpha().map_err(other)?)
-            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit));
+            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit))
+            .add_service(self.payments.service().max_decoding_message_size(limit).max_encoding_message_size(limit))
+            .add_service(self.ledger.service().max_decoding_message_size(limit).max_encoding_message_size(limit));
         Ok(routes.routes().prepare())
     }
 
@@ -212,10 +237,12 @@ impl Platform {
         Ok(BoxCloneSyncService::new(service.map_err(|never| match never {})))
     }
 
-    /// Does everything that is due now, once: events published, messages taken, jobs run. For tests, which don't wait.
+    /// Does everything that is due now, once: webhooks delivered, events published, messages taken, jobs run. For tests,
+    /// which don't wait.
     pub async fn settle(&self) -> Result<(), Error> {
         loop {
-            let mut done = self.relay.publish_due().await?;
+            let mut done = self.deliver_webhooks().await?;
+            done += self.relay.publish_due().await?;
             for consumer in &self.consumers {
                 done += self.queue.consume_due(&**consumer).await?;
             }
@@ -226,6 +253,14 @@ impl Platform {
         self.jobs.run_all().await
     }
 
+    /// Has the simulator deliver its webhooks, when there is one and somebody to take them.
+    async fn deliver_webhooks(&self) -> Result<usize, Error> {
+        match &self.simulator {
+            Some(simulator) if self.http.is_started() => Ok(simulator.deliver_due().await?),
+            _ => Ok(0),
+        }
+    }
+
     /// Listens, says so through `ready`, and serves until `stop` is done; then drains.
     pub async fn serve(
         self,
@@ -233,11 +268,8 @@ impl Platform {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
         let grpc = listen("listen", &self.config.listen.to_string()).await?;
-        let http = listen("http", &self.config.http.to_string()).await?;
-        let ports = Ports { grpc: address(&grpc)?, http: address(&http)? };
-        let workers = self.stop.workers.clone();
-        let tasks = self.stop.tasks.clone();
-        tasks.spawn(http::serve(http, self.http_router(), workers.clone()));
+        let ports = Ports { grpc: address(&grpc)?, http: self.http.address };
+        self.start_http();
         self.start_work();
 
         let incoming = TcpIncoming::from(grpc).with_nodelay(Some(true));

@@ -32,6 +32,8 @@ pub enum Purpose {
     EmailIndex,
     /// Encrypts personal data.
     Personal,
+    /// Opens the built-in payment simulator.
+    Simulator,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Token => b"yeyak token",
             Self::EmailIndex => b"yeyak email index",
             Self::Personal => b"yeyak personal",
+            Self::Simulator => b"yeyak simulator",
         }
     }
 }
@@ -128,7 +131,8 @@ impl Keyring {
     }
 
     fn of(roots: Vec<Root>, signing: Vec<SigningKey>) -> Self {
-        let purposes = [Purpose::Page, Purpose::Request, Purpose::Quote, Purpose::Token, Purpose::EmailIndex];
+        let purposes =
+            [Purpose::Page, Purpose::Request, Purpose::Quote, Purpose::Token, Purpose::EmailIndex, Purpose::Simulator];
         let derived = purposes.map(|purpose| (purpose, roots.iter().map(|root| root.mac_key(purpose)).collect()));
         Self { roots, signing, derived: derived.into() }
     }

@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod check;
 pub mod clock;
+pub mod crash;
 pub mod date;
 pub mod id;
 pub mod idempotency;
@@ -20,6 +21,7 @@ pub mod violation;
 use std::sync::Arc;
 
 use self::clock::{Clock, Time};
+use self::crash::Crash;
 use self::id::Ids;
 use self::idempotency::Requests;
 use self::keyring::Keyring;
@@ -41,6 +43,8 @@ pub struct Kit {
     pub requests: Requests,
     /// Where news is put.
     pub outbox: Outbox,
+    /// Where tests make an operation end half-way.
+    pub crash: Crash,
 }
 
 impl Kit {
@@ -48,7 +52,7 @@ impl Kit {
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, keys: Arc<Keyring>) -> Self {
         let requests = Requests::new(db.clone(), clock.clone(), keys.clone());
         let outbox = Outbox::new(ids.clone(), clock.clone());
-        Self { db, clock, ids, keys, requests, outbox }
+        Self { db, clock, ids, keys, requests, outbox, crash: Crash::default() }
     }
 }
 

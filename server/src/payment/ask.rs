@@ -1,0 +1,42 @@
+//! Asks the provider what became of an attempt.
+
+use super::Payments;
+use super::model::{Failure, Payment, Verdict};
+use super::record::Outcome;
+use crate::backend::provider::Unreachable;
+use crate::error::Error;
+use crate::kit::caller::Actor;
+
+impl Payments {
+    /// Looks the attempt up at the provider, confirms it again when the confirmation did not arrive, and records what is
+    /// known then.
+    pub(super) async fn ask(&self, payment: &Payment, actor: &Actor) -> Result<Payment, Error> {
+        let outcome =
+            self.look_up(payment).await.unwrap_or_else(|unreachable| Outcome::unknown(unreachable.to_string()));
+        self.kit.crash.point("payment.asked")?;
+        self.record(payment.id, &outcome, actor).await
+    }
+
+    /// What the provider knows of the attempt, and what it says when it is asked for the money once more.
+    pub(super) async fn look_up(&self, payment: &Payment) -> Result<Outcome, Unreachable> {
+        if payment.provider != self.provider.name() {
+            let why = format!("{} took it, and {} is configured", payment.provider, self.provider.name());
+            return Ok(Outcome::unknown(why));
+        }
+        let charge = self.provider.find(&payment.id.to_string()).await?;
+        let outcome = match payment.verdict(charge.as_ref(), self.kit.clock.now()) {
+            Verdict::Taken => match charge {
+                Some(charge) => Outcome::Taken(charge),
+                None => Outcome::unknown("the provider does not know it"),
+            },
+            Verdict::ConfirmAgain => self.take(payment).await,
+            Verdict::Failed(code, message) => Outcome::Refused(Failure::new(code, message)),
+            Verdict::Expired => Outcome::Expired,
+            Verdict::Wait => Outcome::unknown(match charge {
+                Some(charge) => format!("the provider has it in state {:?}", charge.state),
+                None => "the provider does not know it".to_owned(),
+            }),
+        };
+        Ok(outcome)
+    }
+}

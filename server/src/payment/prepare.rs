@@ -1,0 +1,138 @@
+//! Begins an attempt to pay.
+
+use super::error::PaymentError;
+use super::model::{ATTEMPTS, NO_PROVIDER, Payment, PaymentId, State};
+use super::payable::Bill;
+use super::read::View;
+use super::{Payments, store};
+use crate::error::Error;
+use crate::kit::caller::{Actor, Member};
+use crate::kit::id::BookingId;
+use crate::kit::idempotency::{Record, Reply, RequestKey};
+use crate::kit::tx::Tx;
+
+/// Asks for a page on which to pay a booking.
+#[derive(Clone, Debug)]
+pub(super) struct Prepare {
+    pub(super) booking: BookingId,
+    /// Empty for a page of ours.
+    pub(super) return_url: String,
+}
+
+/// What becomes of the attempts that there are.
+enum Plan {
+    /// One waits for its payer: it is given again.
+    Again(Payment),
+    /// A new one, in place of one that is over or asks for another amount.
+    New { retired: Option<Payment>, number: i64 },
+}
+
+impl Payments {
+    /// Begins an attempt to pay a booking, or gives the one that waits for the same amount.
+    pub(super) async fn prepare(
+        &self,
+        caller: &Member,
+        command: Prepare,
+        key: &RequestKey,
+    ) -> Result<Reply<View>, Error> {
+        let load = async |id| self.view_of(PaymentId(id)).await;
+        let run = async |record: Record| {
+            let bill = self.payable()?.bill(caller, command.booking).await?;
+            let attempts = store::attempts(self.kit.db.read(), bill.booking).await?;
+            let plan = self.plan(&bill, attempts)?;
+            let payment = self.kit.db.write(async |tx| {
+                let payment = match &plan {
+                    Plan::Again(open) => self.renewed(&tx, open, &bill, &command).await?,
+                    Plan::New { retired, number } => {
+                        let new = self.attempt(&bill, &command, *number);
+                        self.begin_attempt(&tx, retired.as_ref(), new, &caller.actor()).await?
+                    }
+                };
+                record.put(&tx, payment.id.0).await?;
+                Ok(payment)
+            });
+            self.view(payment.await?).await
+        };
+        self.kit.requests.once(caller.id.0, "PreparePayment", key, load, run).await
+    }
+
+    fn plan(&self, bill: &Bill, attempts: Vec<Payment>) -> Result<Plan, Error> {
+        let now = self.kit.clock.now();
+        let number = attempts.first().map_or(1, |last| last.number + 1);
+        let open = attempts.into_iter().find(|attempt| attempt.state.is_open());
+        match open {
+            Some(open) if open.state.is_under_way() => {
+                let state = open.state_at(now, self.settings.paying);
+                return Err(PaymentError::UnderWay { id: open.id, state }.into());
+            }
+            Some(open) if self.still_asks(&open, bill) => return Ok(Plan::Again(open)),
+            retired if number <= ATTEMPTS => return Ok(Plan::New { retired, number }),
+            _ => {}
+        }
+        Err(PaymentError::TooManyAttempts { limit: ATTEMPTS }.into())
+    }
+
+    /// Whether an attempt that waits asks for what there is to pay, of a payer who can still pay it.
+    fn still_asks(&self, open: &Payment, bill: &Bill) -> bool {
+        let payable = open.provider == NO_PROVIDER || open.provider == self.provider.name();
+        payable && open.amount == bill.amount && open.expire_time > self.kit.clock.now()
+    }
+
+    pub(super) fn attempt(&self, bill: &Bill, command: &Prepare, number: i64) -> Payment {
+        let now = self.kit.clock.now();
+        let id = PaymentId::new(&self.kit.ids, now);
+        let free = bill.amount.minor == 0;
+        Payment {
+            id,
+            booking: bill.booking,
+            number,
+            payer: bill.payer,
+            seller: bill.seller,
+            amount: bill.amount,
+            captured: bill.amount.zero(),
+            refunded: bill.amount.zero(),
+            state: State::Ready,
+            provider: if free { NO_PROVIDER } else { self.provider.name() }.to_owned(),
+            provider_key: String::new(),
+            failure: None,
+            // Of the attempt, not of the booking: another card is another attempt.
+            idempotency_key: format!("confirm:{id}"),
+            return_url: command.return_url.clone(),
+            order_name: bill.name.chars().take(100).collect(),
+            version: 1,
+            create_time: now,
+            update_time: now,
+            expire_time: bill.expire_time,
+            confirm_time: None,
+            next_ask_time: None,
+            ask_count: 0,
+        }
+    }
+
+    /// The attempt that waits, for as long as the booking now does.
+    async fn renewed(&self, tx: &Tx, open: &Payment, bill: &Bill, command: &Prepare) -> Result<Payment, Error> {
+        let same = open.expire_time == bill.expire_time && open.return_url == command.return_url;
+        if same {
+            return Ok(open.clone());
+        }
+        let renewed = Payment { expire_time: bill.expire_time, return_url: command.return_url.clone(), ..open.clone() };
+        store::update(&**tx, renewed, self.kit.clock.now()).await
+    }
+
+    pub(super) async fn begin_attempt(
+        &self,
+        tx: &Tx,
+        retired: Option<&Payment>,
+        new: Payment,
+        actor: &Actor,
+    ) -> Result<Payment, Error> {
+        if let Some(retired) = retired {
+            let over = Payment { state: State::Expired, ..retired.clone() };
+            let over = store::update(&**tx, over, self.kit.clock.now()).await?;
+            self.announce(tx, &over, actor).await?;
+        }
+        store::insert(&**tx, &new).await?;
+        self.announce(tx, &new, actor).await?;
+        Ok(new)
+    }
+}

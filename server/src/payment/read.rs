@@ -1,0 +1,82 @@
+//! What is read of payments.
+
+use super::model::{NO_PROVIDER, Payment, PaymentId, Refund, State};
+use super::{Payments, store};
+use crate::error::{Error, NotFound};
+use crate::kit::caller::Member;
+use crate::kit::id::BookingId;
+use crate::kit::page::Page;
+
+/// A payment as it is shown.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) payment: Payment,
+    /// Oldest first.
+    pub(super) refunds: Vec<Refund>,
+    /// Where it is by now.
+    pub(super) state: State,
+    /// Empty when there is nothing to pay.
+    pub(super) checkout_url: String,
+}
+
+impl Payments {
+    /// A payment of the caller, as payer or as seller.
+    pub(super) async fn get(&self, caller: &Member, id: PaymentId) -> Result<View, Error> {
+        let no_payment = || NotFound::new("payment", id);
+        let payment = store::payment(self.kit.db.read(), id).await?.ok_or_else(no_payment)?;
+        if !self.is_party(caller, payment.booking).await? {
+            return Err(no_payment().into());
+        }
+        self.view(payment).await
+    }
+
+    /// The payments of a booking of the caller, newest first.
+    pub(super) async fn list(
+        &self,
+        caller: &Member,
+        booking: BookingId,
+        page: &Page,
+    ) -> Result<(Vec<View>, String), Error> {
+        if !self.is_party(caller, booking).await? {
+            return Err(NotFound::new("booking", booking).into());
+        }
+        let payments = store::attempts_page(self.kit.db.read(), booking, page).await?;
+        let (payments, next) = page.cut(&self.kit.keys, payments, |payment| payment.id.0);
+        let ids = payments.iter().map(|payment| payment.id);
+        let mut refunds = store::refunds_of_all(self.kit.db.read(), ids).await?;
+        let views = payments.into_iter().map(|payment| {
+            let refunds = refunds.remove(&payment.id).unwrap_or_default();
+            self.shown(payment, refunds)
+        });
+        Ok((views.collect(), next))
+    }
+
+    async fn is_party(&self, caller: &Member, booking: BookingId) -> Result<bool, Error> {
+        let parties = self.payable()?.parties(booking).await?;
+        Ok(parties.is_some_and(|parties| [parties.member, parties.seller].contains(&caller.id)))
+    }
+
+    /// An attempt, whoever it belongs to.
+    pub(super) async fn payment(&self, id: PaymentId) -> Result<Payment, Error> {
+        let found = store::payment(self.kit.db.read(), id).await?;
+        found.ok_or_else(|| NotFound::new("payment", id).into())
+    }
+
+    /// A payment as it is now, with its refunds.
+    pub(super) async fn view_of(&self, id: PaymentId) -> Result<View, Error> {
+        self.view(self.payment(id).await?).await
+    }
+
+    pub(super) async fn view(&self, payment: Payment) -> Result<View, Error> {
+        let refunds = store::refunds_of(self.kit.db.read(), payment.id).await?;
+        Ok(self.shown(payment, refunds))
+    }
+
+    fn shown(&self, payment: Payment, refunds: Vec<Refund>) -> View {
+        let state = payment.state_at(self.kit.clock.now(), self.settings.paying);
+        let free = payment.provider == NO_PROVIDER;
+        let checkout_url =
+            if free { String::new() } else { format!("{}/pay/{}", self.settings.public_url, payment.id) };
+        View { payment, refunds, state, checkout_url }
+    }
+}

@@ -1,0 +1,54 @@
+//! The seller decides on money that came too late.
+
+use super::error::PaymentError;
+use super::model::{Payment, PaymentId, State};
+use super::read::View;
+use super::refund::Reason;
+use super::{Payments, store};
+use crate::error::{Error, NotFound};
+use crate::kit::caller::Seller;
+use crate::kit::idempotency::{Record, Reply, RequestKey};
+
+/// What becomes of a late payment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Decision {
+    Accept,
+    Refund,
+}
+
+impl Payments {
+    /// Takes a late payment for its booking, or gives all of it back. One of many decisions counts.
+    pub(super) async fn resolve(
+        &self,
+        seller: &Seller,
+        id: PaymentId,
+        decision: Decision,
+        key: &RequestKey,
+    ) -> Result<Reply<View>, Error> {
+        let actor = seller.actor();
+        let load = async |id| self.view_of(PaymentId(id)).await;
+        let run = async |record: Record| {
+            let resolved = self.kit.db.write(async |tx| {
+                let payment = store::payment(&*tx, id).await?.filter(|payment| payment.seller == seller.id);
+                let payment = payment.ok_or_else(|| NotFound::new("payment", id))?;
+                let state = payment.state_at(self.kit.clock.now(), self.settings.paying);
+                if state != State::NeedsDecision {
+                    return Err(PaymentError::Decided { id, state }.into());
+                }
+                if decision == Decision::Accept {
+                    self.payable()?.accept_late(&tx, payment.booking, payment.captured, &actor).await?;
+                }
+                let decided = Payment { state: State::Captured, ..payment };
+                let mut payment = store::update(&*tx, decided, self.kit.clock.now()).await?;
+                if decision == Decision::Refund {
+                    payment = self.decide(&tx, &payment, payment.captured, Reason::Resolved.as_str()).await?;
+                }
+                self.announce(&tx, &payment, &actor).await?;
+                record.put(&tx, payment.id.0).await?;
+                Ok(payment)
+            });
+            self.view(resolved.await?).await
+        };
+        self.kit.requests.once(seller.id.0, "ResolvePayment", key, load, run).await
+    }
+}
