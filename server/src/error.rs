@@ -267,7 +267,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         R::Unauthenticated | R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => {
             Code::Unauthenticated
         }
-        R::AccessDenied => Code::PermissionDenied,
+        R::AccessDenied | R::WrongPassword => Code::PermissionDenied,
         R::NotFound => Code::NotFound,
         R::EmailTaken => Code::AlreadyExists,
         R::EtagMismatch | R::Contention => Code::Aborted,

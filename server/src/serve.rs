@@ -175,7 +175,11 @@ impl Platform {
             .add_service(self.health.server())
             .add_service(descriptors().build_v1().map_err(other)?)
             .add_service(descriptors().build_v1alpha().map_err(other)?)
-            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit));
+            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit))
+            .add_service(self.members.member_service().max_decoding_message_size(limit))
+            .add_service(self.members.seller_application_service().max_decoding_message_size(limit))
+            .add_service(self.members.role_service().max_decoding_message_size(limit))
+            .add_service(self.members.api_key_service().max_decoding_message_size(limit));
         Ok(routes.routes().prepare())
     }
 
