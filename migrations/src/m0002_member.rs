@@ -81,14 +81,21 @@ impl MigrationTrait for Migration {
             .col(string("note"))
             .col(string("state"))
             .col(string("decision_reason"))
-            .col(string("decided_by"))
-            .col(big_integer("version"))
+            .col(uuid_null("decided_by"))
             .col(timestamp_with_time_zone("create_time"))
             .col(timestamp_with_time_zone_null("decide_time"))
             .to_owned();
         manager.create_table(application).await?;
         index(manager, "seller_application", "seller_application_member", &["member_id", "id"], false).await?;
         index(manager, "seller_application", "seller_application_state", &["state", "id"], false).await?;
+        let open = Index::create()
+            .name("seller_application_open")
+            .table("seller_application")
+            .col("member_id")
+            .unique()
+            .and_where(Expr::col("state").eq("PENDING"))
+            .to_owned();
+        manager.create_index(open).await?;
 
         let keys = Table::create()
             .table("api_key")
@@ -98,6 +105,7 @@ impl MigrationTrait for Migration {
             .col(string("hint"))
             .col(string("scopes"))
             .col(uuid("created_by"))
+            .col(uuid_null("revoked_by"))
             .col(timestamp_with_time_zone("create_time"))
             .col(timestamp_with_time_zone_null("expire_time"))
             .col(timestamp_with_time_zone_null("last_use_time"))

@@ -274,6 +274,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         R::UnknownMethod => Code::Unimplemented,
         // member
         R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => Code::Unauthenticated,
+        R::WrongPassword => Code::PermissionDenied,
         R::EmailTaken => Code::AlreadyExists,
         R::LoginThrottled => Code::ResourceExhausted,
         R::AlreadySeller | R::ApplicationDecided | R::LastAdmin => Code::FailedPrecondition,

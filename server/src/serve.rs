@@ -197,10 +197,22 @@ impl Platform {
         routes
             .add_service(self.health.server())
             .add_service(descriptors().build_v1().map_err(other)?)
-            .add_service(descriptors().build_v1alpha().map_err(other)?)
-            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit))
-            .add_service(self.payments.service().max_decoding_message_size(limit).max_encoding_message_size(limit))
-            .add_service(self.ledger.service().max_decoding_message_size(limit).max_encoding_message_size(limit));
+            .add_service(descriptors().build_v1alpha().map_err(other)?);
+        // Both limits on every service: what may come in, and what may go out.
+        macro_rules! add {
+            ($($service:expr,)*) => {
+                $(routes.add_service($service.max_decoding_message_size(limit).max_encoding_message_size(limit));)*
+            };
+        }
+        add! {
+            self.members.auth_service(),
+            self.members.member_service(),
+            self.members.seller_application_service(),
+            self.members.role_service(),
+            self.members.api_key_service(),
+            self.payments.service(),
+            self.ledger.service(),
+        }
         Ok(routes.routes().prepare())
     }
 

@@ -87,6 +87,11 @@ impl fmt::Display for Actor {
 }
 
 impl Member {
+    /// Whether they call as an admin: with the role, and in person.
+    pub fn is_admin(&self) -> bool {
+        self.roles.admin && self.by.is_none()
+    }
+
     /// Who did it, for the record.
     pub fn actor(&self) -> Actor {
         match self.by {
@@ -142,8 +147,7 @@ impl Caller {
     /// The admin who calls. An API key never is one.
     pub fn admin(self) -> Result<Admin, Error> {
         let member = self.member()?;
-        let admin = member.roles.admin && member.by.is_none();
-        if admin { Ok(Admin { id: member.id }) } else { Err(Denied { needs: "the role admin" }.into()) }
+        if member.is_admin() { Ok(Admin { id: member.id }) } else { Err(Denied { needs: "the role admin" }.into()) }
     }
 }
 

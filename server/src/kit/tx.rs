@@ -254,6 +254,21 @@ mod tests {
         assert_eq!(count(&db).await, 66);
     }
 
+    /// Guard: a refusal that waits for the commit of its batch. The row that refuses must be there for all to read.
+    #[tokio::test]
+    async fn what_refuses_is_on_disk_before_the_refusal_is_told() {
+        let (_folder, db) = database().await;
+
+        let twins = (0..50).map(|_| async {
+            match db.write(async |tx| insert(&tx, 1).await).await {
+                Ok(()) => 1,
+                Err(_) => count(&db).await,
+            }
+        });
+
+        assert!(futures::future::join_all(twins).await.iter().all(|seen| *seen == 1));
+    }
+
     #[tokio::test]
     async fn hooks_run_after_the_commit_and_never_after_a_refusal() {
         let (_folder, db) = database().await;

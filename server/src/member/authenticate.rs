@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 
 use super::Members;
+use super::api_key;
 use super::token::Claims;
 use crate::error::Error;
-use crate::kit::caller::{Caller, Member, Roles, Unauthenticated};
+use crate::kit::caller::{Caller, Denied, Member, Roles, Unauthenticated};
 use crate::layer::auth::{Authenticate, Credentials};
 
 impl Members {
@@ -20,9 +21,16 @@ impl Members {
 #[async_trait]
 impl Authenticate for Members {
     async fn caller(&self, credentials: Credentials<'_>) -> Result<Caller, Error> {
+        if credentials.token.starts_with(api_key::PREFIX) {
+            return self.service(credentials).await;
+        }
         let Some((claims, roles)) = self.verify_token(credentials.token).await? else {
             return Err(Unauthenticated.into());
         };
+        // Done as themselves, what was meant for another would be a surprise.
+        if credentials.act_as.is_some() {
+            return Err(Denied { needs: "an API key; members act for nobody else" }.into());
+        }
         Ok(Caller::Member(Member { id: claims.member, roles, session: Some(claims.session), by: None }))
     }
 }

@@ -2,33 +2,37 @@
 
 use yeyak_proto::yeyak::member::v1 as pb;
 
-use super::model::{Email, Profile, Session};
+use super::change_password::ChangePassword;
+use super::model::{Email, LoginEvent, Outcome, Phone, Profile, Session};
 use super::password::Password;
 use super::session::Opened;
 use super::sign_up::SignUp;
-use super::store::Origin;
+use super::store::{Changes, Origin};
 use super::token::TokenPair;
+use super::update::Update;
 use crate::error::Error;
 use crate::kit::caller::{Roles, SessionId};
 use crate::kit::date::Tz;
+use crate::kit::id::MemberId;
+use crate::kit::idempotency::RequestKey;
 use crate::kit::proto_time;
 use crate::kit::violation::Violations;
 
 /// An optional BCP 47 tag; the shape alone is checked.
-fn locale(violations: &mut Violations, text: &str) -> Option<String> {
+fn locale(violations: &mut Violations, field: &str, text: &str) -> Option<String> {
     let text = if text.is_empty() { "ko" } else { text };
     let shaped = text.len() <= 35
         && text
             .split('-')
             .all(|part| (1..=8).contains(&part.len()) && part.chars().all(|letter| letter.is_ascii_alphanumeric()));
-    violations.require("locale", shaped, "must be a BCP 47 language tag, such as ko or en-US");
+    violations.require(field, shaped, "must be a BCP 47 language tag, such as ko or en-US");
     shaped.then(|| text.to_owned())
 }
 
-fn time_zone(violations: &mut Violations, text: &str) -> Option<Tz> {
+fn time_zone(violations: &mut Violations, field: &str, text: &str) -> Option<Tz> {
     let text = if text.is_empty() { "Asia/Seoul" } else { text };
     let zone = text.parse().ok();
-    violations.require("time_zone", zone.is_some(), "must be an IANA time zone, such as Asia/Seoul");
+    violations.require(field, zone.is_some(), "must be an IANA time zone, such as Asia/Seoul");
     zone
 }
 
@@ -37,8 +41,8 @@ pub(super) fn sign_up(request: pb::SignUpRequest, origin: Origin) -> Result<Sign
     let email = violations.take("email", request.email.parse::<Email>());
     let password = violations.take("password", Password::new(&request.password));
     let display_name = violations.text("display_name", &request.display_name, 1, 50);
-    let locale = locale(&mut violations, &request.locale);
-    let time_zone = time_zone(&mut violations, &request.time_zone);
+    let locale = locale(&mut violations, "locale", &request.locale);
+    let time_zone = time_zone(&mut violations, "time_zone", &request.time_zone);
     let command = (|| {
         Some(SignUp {
             email: email?,
@@ -70,6 +74,71 @@ pub(super) fn access_token(request: pb::VerifyTokenRequest) -> Result<String, Er
     let fits = (1..=4096).contains(&request.access_token.len());
     violations.require("access_token", fits, "must have 1 to 4,096 characters");
     violations.finish(Some(request.access_token))
+}
+
+/// A member by id, or `None` for `me`.
+fn member_id(violations: &mut Violations, field: &str, id: &str) -> Option<Option<MemberId>> {
+    if id == "me" { Some(None) } else { violations.id(field, id).map(Some) }
+}
+
+pub(super) fn get_member(request: &pb::GetMemberRequest) -> Result<Option<MemberId>, Error> {
+    let mut violations = Violations::new();
+    let id = member_id(&mut violations, "id", &request.id);
+    violations.finish(id)
+}
+
+pub(super) fn update_member(request: &pb::UpdateMemberRequest) -> Result<(Update, RequestKey), Error> {
+    let mut violations = Violations::new();
+    let member = request.member.clone().unwrap_or_default();
+    let id = member_id(&mut violations, "member.id", &member.id);
+    let fields = request.update_mask.clone().unwrap_or_default().paths;
+    violations.require("update_mask", !fields.is_empty(), "must name a field to change");
+    let mut changes = Changes::default();
+    for (at, field) in fields.iter().enumerate() {
+        match &**field {
+            "display_name" => {
+                changes.display_name = violations.text("member.display_name", &member.display_name, 1, 50)
+            }
+            "phone" => changes.phone = violations.take("member.phone", member.phone.trim().parse::<Phone>()),
+            "locale" => changes.locale = locale(&mut violations, "member.locale", &member.locale),
+            "time_zone" => changes.time_zone = time_zone(&mut violations, "member.time_zone", &member.time_zone),
+            other => violations.add(
+                format!("update_mask.paths[{at}]"),
+                format!("must be display_name, phone, locale or time_zone; `{other}` can't be changed"),
+            ),
+        }
+    }
+    // Versions begin at 1: an etag that is not ours fits none.
+    let version = (!member.etag.is_empty()).then(|| member.etag.parse().unwrap_or(0));
+    let key = RequestKey::of(request, &mut violations);
+    violations.finish(id.map(|id| (Update { id, version, changes, fields }, key)))
+}
+
+pub(super) fn change_password(request: &pb::ChangePasswordRequest, origin: Origin) -> Result<ChangePassword, Error> {
+    let mut violations = Violations::new();
+    let old = violations.take("old_password", Password::typed(&request.old_password));
+    let new = violations.take("new_password", Password::new(&request.new_password));
+    let other = request.old_password != request.new_password;
+    violations.require("new_password", other, "must be another than the old one");
+    violations.finish(old.zip(new).map(|(old, new)| ChangePassword { old, new, origin }))
+}
+
+impl From<LoginEvent> for pb::LoginEvent {
+    fn from(event: LoginEvent) -> Self {
+        let outcome = match event.outcome {
+            Outcome::SignedUp => pb::login_event::Outcome::SignedUp,
+            Outcome::LoggedIn => pb::login_event::Outcome::LoggedIn,
+            Outcome::WrongPassword => pb::login_event::Outcome::WrongPassword,
+            Outcome::PasswordChanged => pb::login_event::Outcome::PasswordChanged,
+        };
+        Self {
+            id: event.id.to_string(),
+            create_time: Some(proto_time(event.create_time)),
+            outcome: outcome.into(),
+            address: event.address,
+            user_agent: event.user_agent,
+        }
+    }
 }
 
 pub(super) fn roles(roles: Roles) -> Vec<i32> {

@@ -64,6 +64,8 @@ pub(super) mod session {
 pub(super) mod login_event {
     use sea_orm::entity::prelude::*;
 
+    use crate::kit::id::MemberId;
+
     #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel, PartialEq)]
     #[sea_orm(table_name = "login_event")]
@@ -78,4 +80,8 @@ pub(super) mod login_event {
     }
 
     impl ActiveModelBehavior for ActiveModel {}
+
+    pub(in crate::member) fn of_member(member: MemberId) -> Select<Entity> {
+        Entity::find().filter(Column::MemberId.eq(member.0))
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::application::{SellerApplicationId, State as ApplicationState};
 use crate::error::{ErrorReason, Fault};
 use crate::kit::caller::SessionId;
+use crate::kit::id::MemberId;
 
 /// Why something about a member, a login or a role was refused.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -14,6 +16,9 @@ pub enum MemberError {
     /// No account has this address and password.
     #[error("the e-mail address and the password do not belong together")]
     WrongCredentials,
+    /// The old password is another.
+    #[error("the old password is not the one of this account")]
+    WrongPassword,
     /// Too many failures.
     #[error("too many failed attempts to log in; try again in {} seconds", wait.as_secs().max(1))]
     LoginThrottled {
@@ -26,6 +31,28 @@ pub enum MemberError {
     /// The refresh token was used long before.
     #[error("the refresh token was used before, so session {0} has been ended; log in again")]
     RefreshTokenReused(SessionId),
+    /// The member sells, or waits for a decision.
+    #[error("the member is a seller, or has an open application to be one")]
+    AlreadySeller,
+    /// Someone decided before.
+    #[error("application {id} was decided already: it is {}", state.name())]
+    ApplicationDecided {
+        /// Which.
+        id: SellerApplicationId,
+        /// How.
+        state: ApplicationState,
+    },
+    /// Nobody would be left to grant roles.
+    #[error("{0} is the last admin; make another member an admin first")]
+    LastAdmin(MemberId),
+    /// An API key that is not good for what it calls.
+    #[error("this API key may not call {method}; it needs the scope {scope}")]
+    MissingScope {
+        /// What was called.
+        method: String,
+        /// What the key lacks.
+        scope: String,
+    },
 }
 
 impl Fault for MemberError {
@@ -33,9 +60,14 @@ impl Fault for MemberError {
         match self {
             Self::EmailTaken => ErrorReason::EmailTaken,
             Self::WrongCredentials => ErrorReason::WrongCredentials,
+            Self::WrongPassword => ErrorReason::WrongPassword,
             Self::LoginThrottled { .. } => ErrorReason::LoginThrottled,
             Self::RefreshTokenInvalid => ErrorReason::RefreshTokenInvalid,
             Self::RefreshTokenReused(_) => ErrorReason::RefreshTokenReused,
+            Self::AlreadySeller => ErrorReason::AlreadySeller,
+            Self::ApplicationDecided { .. } => ErrorReason::ApplicationDecided,
+            Self::LastAdmin(_) => ErrorReason::LastAdmin,
+            Self::MissingScope { .. } => ErrorReason::AccessDenied,
         }
     }
 
@@ -43,6 +75,13 @@ impl Fault for MemberError {
         match self {
             Self::EmailTaken => vec![("field", "email".to_owned())],
             Self::RefreshTokenReused(session) => vec![("session_id", session.to_string())],
+            Self::ApplicationDecided { id, state } => {
+                vec![("application_id", id.to_string()), ("state", state.name().to_owned())]
+            }
+            Self::LastAdmin(member) => vec![("member_id", member.to_string())],
+            Self::MissingScope { method, scope } => {
+                vec![("method", method.clone()), ("needs", format!("the scope {scope}"))]
+            }
             _ => Vec::new(),
         }
     }

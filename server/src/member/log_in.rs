@@ -2,45 +2,73 @@
 
 use super::Members;
 use super::error::MemberError;
-use super::model::{Email, Profile};
+use super::model::{Email, Outcome};
 use super::password::Password;
 use super::session::Opened;
-use super::store::{self, Origin};
+use super::store::{self, Account, Origin};
 use crate::error::Error;
 
 impl Members {
-    /// Opens a session for whoever knows the password. Every attempt is on record, whatever comes of it.
+    /// Opens a session for whoever knows the password. What comes of an attempt is on record.
     pub(super) async fn log_in_as(&self, email: &Email, password: &Password, origin: &Origin) -> Result<Opened, Error> {
-        let key = store::email_index(&self.kit, email);
-        self.throttle.check(&key, &origin.address)?;
         let account = store::account_by_email(self.kit.db.read(), &self.kit, email).await?;
-        let hash = account.as_ref().map(|account| &*account.password_hash);
-        let genuine = self.passwords.verify(password, hash).await?;
-        let member = account.map(|account| account.profile);
-        match member {
-            Some(member) if genuine => {
-                self.throttle.succeeded(&key);
-                self.open_session(member, origin).await
-            }
-            member => {
-                self.throttle.failed(&key, &origin.address);
-                let member = member.map(|member| member.id);
-                self.kit
-                    .db
-                    .write(async |tx| store::insert_login(&*tx, &self.kit, member, "WRONG_CREDENTIALS", origin).await)
-                    .await?;
+        let genuine = self.prove(email, account.as_ref(), password, origin).await?;
+        match account {
+            Some(account) if genuine => self.open_session(account, origin).await,
+            account => {
+                self.count_failure(email, account.as_ref(), origin).await?;
                 Err(MemberError::WrongCredentials.into())
             }
         }
     }
 
-    async fn open_session(&self, member: Profile, origin: &Origin) -> Result<Opened, Error> {
+    /// Whether the password is the account's; refuses to say when it was asked too often of late.
+    pub(super) async fn prove(
+        &self,
+        email: &Email,
+        account: Option<&Account>,
+        password: &Password,
+        origin: &Origin,
+    ) -> Result<bool, Error> {
+        let key = store::email_index(&self.kit, email);
+        self.throttle.check(&key, &origin.address)?;
+        let hash = account.map(|account| &*account.password_hash);
+        let genuine = self.passwords.verify(password, hash).await?;
+        // Again, since many guesses may have come at the same moment: all but the first few learn nothing.
+        self.throttle.check(&key, &origin.address)?;
+        if genuine {
+            self.throttle.succeeded(&key);
+        }
+        Ok(genuine)
+    }
+
+    /// Counts a wrong password, and puts it on record.
+    pub(super) async fn count_failure(
+        &self,
+        email: &Email,
+        account: Option<&Account>,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        self.throttle.failed(&store::email_index(&self.kit, email), &origin.address);
+        let member = account.map(|account| account.profile.id);
+        self.kit
+            .db
+            .write(async |tx| store::insert_login(&*tx, &self.kit, member, Outcome::WrongPassword, origin).await)
+            .await
+    }
+
+    async fn open_session(&self, account: Account, origin: &Origin) -> Result<Opened, Error> {
+        let Account { profile: member, password_hash } = account;
         let session = self.new_session(member.id, origin);
         self.kit
             .db
             .write(async |tx| {
+                // A session that an old password opened must not outlive the change that ended all others.
+                if !store::keeps_password(&*tx, member.id, &password_hash).await? {
+                    return Err(MemberError::WrongCredentials.into());
+                }
                 store::insert_session(&*tx, &session).await?;
-                store::insert_login(&*tx, &self.kit, Some(member.id), "LOGGED_IN", origin).await
+                store::insert_login(&*tx, &self.kit, Some(member.id), Outcome::LoggedIn, origin).await
             })
             .await?;
         Ok(Opened { tokens: self.tokens.issue(&session, session.create_time)?, member })

@@ -7,7 +7,10 @@
 //! - a refresh token works once, and used later again it ends its session;
 //! - an ended session, a changed password and a withdrawn role count at once here, and within two seconds elsewhere.
 
+mod api_key;
+mod application;
 mod authenticate;
+mod change_password;
 mod convert;
 mod entity;
 mod error;
@@ -15,16 +18,22 @@ mod log_in;
 mod model;
 mod password;
 mod read;
+mod recent;
+mod role;
 mod rpc;
 mod session;
 mod sign_up;
 mod store;
 mod throttle;
 mod token;
+mod update;
 
 use std::sync::Arc;
 
+use self::api_key::KnownKeys;
+pub use self::application::{SellerApplicationId, State as SellerApplicationState};
 pub use self::error::MemberError;
+pub use self::model::{Email, Profile};
 use self::password::Passwords;
 use self::session::Liveness;
 use self::throttle::Throttle;
@@ -39,6 +48,7 @@ pub struct Members {
     passwords: Passwords,
     tokens: Arc<Tokens>,
     liveness: Liveness,
+    keys: KnownKeys,
     throttle: Arc<Throttle>,
 }
 
@@ -60,6 +70,7 @@ impl Members {
             passwords: Passwords::new(settings.hash_memory_kib),
             tokens: Arc::new(Tokens::new(kit.clone(), settings.tokens.clone())),
             liveness: Liveness::new(kit.clone()),
+            keys: KnownKeys::new(kit.clone()),
             throttle: Arc::new(Throttle::new(kit.clock.clone(), settings.failed_logins)),
             kit,
         }

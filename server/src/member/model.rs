@@ -35,6 +35,50 @@ pub struct Profile {
     pub update_time: Time,
 }
 
+crate::typed_id!(
+    /// The id of a line of login history.
+    LoginEventId,
+    "login"
+);
+
+/// A line of login history.
+#[derive(Clone, Debug)]
+pub(super) struct LoginEvent {
+    pub(super) id: LoginEventId,
+    pub(super) outcome: Outcome,
+    pub(super) address: String,
+    pub(super) user_agent: String,
+    pub(super) create_time: Time,
+}
+
+/// What came of showing a password.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    SignedUp,
+    LoggedIn,
+    WrongPassword,
+    PasswordChanged,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::SignedUp, Self::LoggedIn, Self::WrongPassword, Self::PasswordChanged];
+
+    /// As it is stored.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::SignedUp => "SIGNED_UP",
+            Self::LoggedIn => "LOGGED_IN",
+            Self::WrongPassword => "WRONG_PASSWORD",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
+        }
+    }
+
+    /// The outcome that is stored under a name.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
 /// A login.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
@@ -123,6 +167,35 @@ impl Email {
     }
 }
 
+/// A telephone number in the form E.164, or none.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Phone(String);
+
+/// A string that is not a telephone number.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("must be empty, or + and 7 to 15 digits, such as +821012345678")]
+pub(super) struct NotAPhone;
+
+impl std::str::FromStr for Phone {
+    type Err = NotAPhone;
+
+    fn from_str(text: &str) -> Result<Self, NotAPhone> {
+        let Some(digits) = text.strip_prefix('+') else {
+            return if text.is_empty() { Ok(Self::default()) } else { Err(NotAPhone) };
+        };
+        let shaped = (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|letter| letter.is_ascii_digit());
+        if shaped { Ok(Self(text.to_owned())) } else { Err(NotAPhone) }
+    }
+}
+
+impl Phone {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +209,16 @@ mod tests {
         let long = format!("{}@b.kr", "a".repeat(65));
         for bad in ["", "a", "a@", "@b.kr", "a@b", "a b@c.kr", "a@b@c.kr", "a@.kr", "a@b..kr", "a\n@b.kr", &long] {
             assert!(bad.parse::<Email>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn telephone_numbers_are_told_from_other_text() {
+        for good in ["", "+821012345678", "+1234567"] {
+            assert!(good.parse::<Phone>().is_ok(), "{good}");
+        }
+        for bad in ["+", "+0821012345", "010-1234-5678", "+82 10 1234 5678", "+123456", "+1234567890123456", "+82१"] {
+            assert!(bad.parse::<Phone>().is_err(), "{bad}");
         }
     }
 

@@ -22,13 +22,70 @@ impl std::fmt::Debug for Password {
 
 /// A string that can't be a password.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("must have 10 to 128 characters")]
+#[error("must have 10 to 128 characters, and be none of the passwords that are guessed first")]
 pub(super) struct NotAPassword;
+
+/// The passwords of ten characters and more that lead the lists of leaked ones. Shorter ones are refused by their length.
+const GUESSED_FIRST: &[&str] = &[
+    "0123456789",
+    "0987654321",
+    "1029384756",
+    "1111111111",
+    "11111111111",
+    "1122334455",
+    "1234512345",
+    "1234554321",
+    "123123123123",
+    "1234567890",
+    "12345678900",
+    "12345678901",
+    "12345678910",
+    "123456789a",
+    "123456789q",
+    "1234567891",
+    "12345qwert",
+    "1q2w3e4r5t",
+    "1q2w3e4r5t6y",
+    "1qaz2wsx3edc",
+    "1qazxsw23edc",
+    "9876543210",
+    "a123456789",
+    "aa123456789",
+    "abcd123456",
+    "abcdefghij",
+    "administrator",
+    "asdfghjkl;",
+    "asdfghjkl1",
+    "iloveyou123",
+    "internet123",
+    "letmein123",
+    "password01",
+    "password1!",
+    "password11",
+    "password12",
+    "password123",
+    "password1234",
+    "password12345",
+    "q1w2e3r4t5",
+    "q1w2e3r4t5y6",
+    "qazwsxedcrfv",
+    "qwer123456",
+    "qwerty12345",
+    "qwerty123456",
+    "qwertyuiop",
+    "qwertyuiop123",
+    "qwertyuiop[]",
+    "welcome123",
+    "zxcvbnm123",
+    "zxcvbnm,./",
+];
 
 impl Password {
     /// A password good enough for an account: length counts, as NIST SP 800-63B-4 has it, and no rules of composition.
     pub(super) fn new(text: &str) -> Result<Self, NotAPassword> {
-        if (10..=128).contains(&text.chars().count()) { Ok(Self(text.to_owned())) } else { Err(NotAPassword) }
+        let guessed = GUESSED_FIRST.contains(&&*text.to_lowercase());
+        let fits = (10..=128).contains(&text.chars().count());
+        if fits && !guessed { Ok(Self(text.to_owned())) } else { Err(NotAPassword) }
     }
 
     /// Whatever was typed to log in.

@@ -3,6 +3,7 @@
 use tonic::{Request, Response, Status};
 use yeyak_proto::yeyak::member::v1 as pb;
 use yeyak_proto::yeyak::member::v1::auth_service_server::{AuthService, AuthServiceServer};
+use yeyak_proto::yeyak::member::v1::member_service_server::{MemberService, MemberServiceServer};
 
 use super::store::Origin;
 use super::{Members, convert};
@@ -19,6 +20,11 @@ impl Members {
     /// The service that signs members up and logs them in.
     pub fn auth_service(&self) -> AuthServiceServer<Self> {
         AuthServiceServer::new(self.clone())
+    }
+
+    /// The service of profiles, passwords and login history.
+    pub fn member_service(&self) -> MemberServiceServer<Self> {
+        MemberServiceServer::new(self.clone())
     }
 }
 
@@ -88,5 +94,40 @@ impl AuthService for Members {
             expire_time: Some(proto_time(claims.expire_time)),
         });
         Ok(Response::new(answer.unwrap_or_default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MemberService for Members {
+    async fn get_member(&self, request: Request<pb::GetMemberRequest>) -> Answer<pb::Member> {
+        let caller = Caller::of(&request).member()?;
+        let id = convert::get_member(request.get_ref())?;
+        let member = self.get(&caller, id.unwrap_or(caller.id)).await?;
+        Ok(Response::new(member.into()))
+    }
+
+    async fn update_member(&self, request: Request<pb::UpdateMemberRequest>) -> Answer<pb::Member> {
+        let caller = Caller::of(&request).member()?;
+        let (command, key) = convert::update_member(request.get_ref())?;
+        let updated = self.update(&caller, &command, &key).await?;
+        Ok(updated.into_response())
+    }
+
+    async fn change_password(&self, request: Request<pb::ChangePasswordRequest>) -> Answer<pb::ChangePasswordResponse> {
+        let caller = Caller::of(&request).member()?;
+        let command = convert::change_password(request.get_ref(), Origin::of(&request))?;
+        self.change_password(&caller, &command).await?;
+        Ok(Response::new(pb::ChangePasswordResponse {}))
+    }
+
+    async fn list_login_events(
+        &self,
+        request: Request<pb::ListLoginEventsRequest>,
+    ) -> Answer<pb::ListLoginEventsResponse> {
+        let caller = Caller::of(&request).member()?;
+        let page = Page::of(&self.kit.keys, request.get_ref())?;
+        let (events, next_page_token) = self.list_login_events(&caller, &page).await?;
+        let login_events = events.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListLoginEventsResponse { login_events, next_page_token }))
     }
 }

@@ -1,13 +1,11 @@
 //! Sessions: refreshed, ended, and known to live or not.
 
-use std::time::Duration;
-
-use moka::sync::Cache;
 use uuid::Uuid;
 
 use super::Members;
 use super::error::MemberError;
 use super::model::{Profile, Refresh, Session};
+use super::recent::Recent;
 use super::store::{self, Origin};
 use super::token::TokenPair;
 use crate::error::{Error, NotFound};
@@ -15,9 +13,6 @@ use crate::kit::Kit;
 use crate::kit::caller::{Member, Roles, SessionId};
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::{Reply, RequestKey};
-
-/// How long this process may take a session for live without looking: other processes may have ended it.
-const TRUSTED: Duration = Duration::from_secs(2);
 
 /// An opened session.
 #[derive(Clone, Debug)]
@@ -30,42 +25,41 @@ pub(super) struct Opened {
 #[derive(Clone, Debug)]
 pub(super) struct Liveness {
     kit: Kit,
-    known: Cache<SessionId, Option<(MemberId, Roles)>>,
+    sessions: Recent<SessionId, Option<(MemberId, Roles)>>,
+    roles: Recent<MemberId, Option<Roles>>,
 }
 
 impl Liveness {
     pub(super) fn new(kit: Kit) -> Self {
-        let known = Cache::builder().max_capacity(50_000).time_to_live(TRUSTED).support_invalidation_closures().build();
-        Self { kit, known }
+        Self { kit, sessions: Recent::new(), roles: Recent::new() }
     }
 
     /// The member of a live session.
     pub(super) async fn member(&self, id: SessionId) -> Result<Option<(MemberId, Roles)>, Error> {
-        if let Some(known) = self.known.get(&id) {
-            return Ok(known);
-        }
-        let now = self.kit.clock.now();
-        let conn = self.kit.db.read();
-        let session = store::session(conn, id).await?.filter(|session| session.is_live(now));
-        let found = match session {
-            Some(session) => store::account_by_id(conn, &self.kit, session.member).await?,
-            None => None,
+        let load = async {
+            let now = self.kit.clock.now();
+            let conn = self.kit.db.read();
+            let session = store::session(conn, id).await?.filter(|session| session.is_live(now));
+            let Some(Session { member, .. }) = session else { return Ok(None) };
+            Ok(store::roles(conn, member).await?.map(|roles| (member, roles)))
         };
-        let found = found.map(|account| (account.profile.id, account.profile.roles));
-        self.known.insert(id, found);
-        Ok(found)
+        self.sessions.get(id, load).await
+    }
+
+    /// What a member may do, when there is such a member.
+    pub(super) async fn roles(&self, id: MemberId) -> Result<Option<Roles>, Error> {
+        self.roles.get(id, store::roles(self.kit.db.read(), id)).await
     }
 
     /// Looks again at the next call of this session.
     pub(super) fn forget(&self, id: SessionId) {
-        self.known.invalidate(&id);
+        self.sessions.forget(&id);
     }
 
-    /// Looks again at the next call of any session of this member.
+    /// Looks again at the next call of any session of this member, and at the next call for them.
     pub(super) fn forget_member(&self, id: MemberId) {
-        let of_member =
-            move |_: &SessionId, known: &Option<(MemberId, Roles)>| known.is_some_and(|(member, _)| member == id);
-        self.known.invalidate_entries_if(of_member).expect("built with support for it");
+        self.sessions.forget_all(move |known| known.is_some_and(|(member, _)| member == id));
+        self.roles.forget(&id);
     }
 }
 

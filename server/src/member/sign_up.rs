@@ -2,7 +2,7 @@
 
 use super::Members;
 use super::error::MemberError;
-use super::model::{Email, Profile};
+use super::model::{Email, Outcome, Profile};
 use super::password::Password;
 use super::session::Opened;
 use super::store::{self, Account, Origin};
@@ -27,21 +27,7 @@ impl Members {
     /// that a repeated request has one effect.
     pub(super) async fn sign_up(&self, command: SignUp) -> Result<Opened, Error> {
         let now = self.kit.clock.now();
-        let account = Account {
-            password_hash: self.passwords.hash(&self.kit.ids, &command.password).await?,
-            profile: Profile {
-                id: MemberId::new(&self.kit.ids, now),
-                email: command.email.clone(),
-                display_name: command.display_name,
-                phone: String::new(),
-                locale: command.locale,
-                time_zone: command.time_zone,
-                roles: Roles::default(),
-                version: 1,
-                create_time: now,
-                update_time: now,
-            },
-        };
+        let account = self.new_account(&command).await?;
         let session = self.new_session(account.profile.id, &command.origin);
         let created = self
             .kit
@@ -49,7 +35,7 @@ impl Members {
             .write(async |tx| {
                 store::insert_account(&*tx, &self.kit, &account).await?;
                 store::insert_session(&*tx, &session).await?;
-                store::insert_login(&*tx, &self.kit, Some(account.profile.id), "SIGNED_UP", &command.origin).await
+                store::insert_login(&*tx, &self.kit, Some(account.profile.id), Outcome::SignedUp, &command.origin).await
             })
             .await;
         match created {
@@ -63,5 +49,25 @@ impl Members {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The account that a sign-up asks for; its password is hashed.
+    pub(super) async fn new_account(&self, command: &SignUp) -> Result<Account, Error> {
+        let now = self.kit.clock.now();
+        Ok(Account {
+            password_hash: self.passwords.hash(&self.kit.ids, &command.password).await?,
+            profile: Profile {
+                id: MemberId::new(&self.kit.ids, now),
+                email: command.email.clone(),
+                display_name: command.display_name.clone(),
+                phone: String::new(),
+                locale: command.locale.clone(),
+                time_zone: command.time_zone,
+                roles: Roles::default(),
+                version: 1,
+                create_time: now,
+                update_time: now,
+            },
+        })
     }
 }

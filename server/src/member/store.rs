@@ -1,15 +1,16 @@
 //! The queries of members, one a function.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, QueryOrder, QuerySelect, SqlErr};
+use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, QueryOrder, QuerySelect, SqlErr};
 
 use super::entity::{login_event, member, session};
 use super::error::MemberError;
-use super::model::{Email, Profile, Session};
+use super::model::{Email, LoginEvent, LoginEventId, Outcome, Phone, Profile, Session};
 use crate::error::Error;
 use crate::kit::Kit;
 use crate::kit::caller::{Roles, SessionId};
 use crate::kit::clock::Time;
+use crate::kit::date::Tz;
 use crate::kit::id::MemberId;
 use crate::kit::keyring::Purpose;
 use crate::kit::page::Page;
@@ -67,14 +68,88 @@ pub(super) async fn account_by_id(
     member::by_id(id).one(conn).await?.map(|row| account(kit, row)).transpose()
 }
 
+/// What a member may do, when there is such a member.
+pub(super) async fn roles(conn: &impl ConnectionTrait, id: MemberId) -> Result<Option<Roles>, Error> {
+    let columns = member::by_id(id).select_only().columns([member::Column::Seller, member::Column::Admin]);
+    let found: Option<(bool, bool)> = columns.into_tuple().one(conn).await?;
+    Ok(found.map(|(seller, admin)| Roles { seller, admin }))
+}
+
+/// Whether the password is still the one that was checked; from now to the end of the transaction it stays so.
+pub(super) async fn keeps_password(conn: &impl ConnectionTrait, id: MemberId, hash: &str) -> Result<bool, Error> {
+    let columns = member::by_id(id).filter(member::Column::PasswordHash.eq(hash)).select_only();
+    let found: Option<Uuid> = columns.column(member::Column::Id).lock_shared().into_tuple().one(conn).await?;
+    Ok(found.is_some())
+}
+
+/// Puts another password in the place of the one that was checked, unless someone was faster.
+pub(super) async fn set_password(
+    conn: &impl ConnectionTrait,
+    old: &Account,
+    hash: &str,
+    now: Time,
+) -> Result<(), Error> {
+    let written = member::Entity::update_many()
+        .col_expr(member::Column::PasswordHash, Expr::value(hash))
+        .col_expr(member::Column::Version, Expr::col(member::Column::Version).add(1))
+        .col_expr(member::Column::UpdateTime, Expr::value(now))
+        .filter(member::Column::Id.eq(old.profile.id.0))
+        .filter(member::Column::PasswordHash.eq(&*old.password_hash))
+        .exec(conn)
+        .await?;
+    if written.rows_affected == 1 { Ok(()) } else { Err(Error::lost("the password")) }
+}
+
+/// Other values of a profile; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub(super) display_name: Option<String>,
+    pub(super) phone: Option<Phone>,
+    pub(super) locale: Option<String>,
+    pub(super) time_zone: Option<Tz>,
+}
+
+/// Writes the changes, if the member is there and, where a version is expected, has it.
+pub(super) async fn update(
+    conn: &impl ConnectionTrait,
+    kit: &Kit,
+    id: MemberId,
+    version: Option<i64>,
+    changes: &Changes,
+) -> Result<bool, Error> {
+    let mut row = member::Entity::update_many()
+        .col_expr(member::Column::Version, Expr::col(member::Column::Version).add(1))
+        .col_expr(member::Column::UpdateTime, Expr::value(kit.clock.now()))
+        .filter(member::Column::Id.eq(id.0));
+    if let Some(version) = version {
+        row = row.filter(member::Column::Version.eq(version));
+    }
+    if let Some(name) = &changes.display_name {
+        row = row.col_expr(member::Column::DisplayName, Expr::value(&**name));
+    }
+    if let Some(phone) = &changes.phone {
+        row = row.col_expr(member::Column::PhoneSealed, Expr::value(seal_phone(kit, phone.as_str())));
+    }
+    if let Some(locale) = &changes.locale {
+        row = row.col_expr(member::Column::Locale, Expr::value(&**locale));
+    }
+    if let Some(zone) = &changes.time_zone {
+        row = row.col_expr(member::Column::TimeZone, Expr::value(zone.name()));
+    }
+    Ok(row.exec(conn).await?.rows_affected == 1)
+}
+
+fn seal_phone(kit: &Kit, phone: &str) -> Vec<u8> {
+    if phone.is_empty() { Vec::new() } else { kit.keys.seal(&kit.ids, phone.as_bytes()) }
+}
+
 pub(super) async fn insert_account(conn: &impl ConnectionTrait, kit: &Kit, account: &Account) -> Result<(), Error> {
     let Account { profile, password_hash } = account;
-    let phone = if profile.phone.is_empty() { Vec::new() } else { kit.keys.seal(&kit.ids, profile.phone.as_bytes()) };
     let row = member::ActiveModel {
         id: ActiveValue::Set(profile.id.0),
         email_index: ActiveValue::Set(email_index(kit, &profile.email)),
         email_sealed: ActiveValue::Set(kit.keys.seal(&kit.ids, profile.email.as_str().as_bytes())),
-        phone_sealed: ActiveValue::Set(phone),
+        phone_sealed: ActiveValue::Set(seal_phone(kit, &profile.phone)),
         password_hash: ActiveValue::Set(password_hash.clone()),
         display_name: ActiveValue::Set(profile.display_name.clone()),
         locale: ActiveValue::Set(profile.locale.clone()),
@@ -182,6 +257,24 @@ pub(super) async fn revoke(conn: &impl ConnectionTrait, id: SessionId, now: Time
     Ok(())
 }
 
+/// Ends all sessions of a member but one.
+pub(super) async fn revoke_others(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    kept: Option<SessionId>,
+    now: Time,
+) -> Result<(), Error> {
+    let mut ended = session::Entity::update_many()
+        .col_expr(session::Column::RevokeTime, Expr::value(now))
+        .filter(session::Column::MemberId.eq(member.0))
+        .filter(session::Column::RevokeTime.is_null());
+    if let Some(kept) = kept {
+        ended = ended.filter(session::Column::Id.ne(kept.0));
+    }
+    ended.exec(conn).await?;
+    Ok(())
+}
+
 /// Where a request came from, as a login records it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
@@ -193,18 +286,46 @@ pub(super) async fn insert_login(
     conn: &impl ConnectionTrait,
     kit: &Kit,
     member: Option<MemberId>,
-    outcome: &str,
+    outcome: Outcome,
     origin: &Origin,
 ) -> Result<(), Error> {
     let now = kit.clock.now();
     let row = login_event::ActiveModel {
         id: ActiveValue::Set(kit.ids.uuid(now)),
         member_id: ActiveValue::Set(member.map(|member| member.0)),
-        outcome: ActiveValue::Set(outcome.to_owned()),
+        outcome: ActiveValue::Set(outcome.name().to_owned()),
         address: ActiveValue::Set(origin.address.clone()),
         user_agent: ActiveValue::Set(origin.user_agent.clone()),
         create_time: ActiveValue::Set(now),
     };
     login_event::Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())
+}
+
+/// The login history of a member, newest first.
+pub(super) async fn login_events(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    page: &Page,
+) -> Result<Vec<LoginEvent>, Error> {
+    let mut found = login_event::of_member(member).order_by_desc(login_event::Column::Id).limit(page.fetch());
+    if let Some(after) = page.after {
+        found = found.filter(login_event::Column::Id.lt(after));
+    }
+    found.all(conn).await?.into_iter().map(LoginEvent::try_from).collect()
+}
+
+impl TryFrom<login_event::Model> for LoginEvent {
+    type Error = Error;
+
+    fn try_from(row: login_event::Model) -> Result<Self, Error> {
+        let unknown = || Error::internal(format!("an unknown login outcome is stored: {}", row.outcome));
+        Ok(Self {
+            id: LoginEventId(row.id),
+            outcome: Outcome::of_name(&row.outcome).ok_or_else(unknown)?,
+            address: row.address,
+            user_agent: row.user_agent,
+            create_time: row.create_time,
+        })
+    }
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
+use yeyak::proto::member::v1::{
+    ApproveSellerApplicationRequest, CreateApiKeyRequest, CreateSellerApplicationRequest, GetMemberRequest,
+};
 use yeyak::{Client, Options};
 use yeyak_server::config::{Config, Sources};
 use yeyak_server::kit::clock::{ManualClock, Time};
@@ -17,6 +20,7 @@ pub(crate) struct Yeyak {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) client: Client,
     members: AtomicU32,
+    admins: AtomicU32,
     _folder: TempDir,
 }
 
@@ -44,7 +48,7 @@ impl Yeyak {
         let world = World { clock: clock.clone(), ids: Arc::new(Ids::seeded(1)) };
         let platform = Platform::open(config(folder.path()), world).await.expect("opens");
         let client = Client::embedded_with(platform.embedded().expect("composes"), Options::default().attempts(1));
-        Self { platform, clock, client, members: AtomicU32::new(0), _folder: folder }
+        Self { platform, clock, client, members: AtomicU32::new(0), admins: AtomicU32::new(0), _folder: folder }
     }
 
     /// A client of a new member.
@@ -54,6 +58,45 @@ impl Yeyak {
         client.sign_up(&email(number), PASSWORD, "민아").await.expect("signs up");
         client
     }
+
+    /// A client of a new admin, made as `yeyak admin create` does.
+    pub(crate) async fn admin(&self) -> Client {
+        let email = format!("admin{}@example.kr", self.admins.fetch_add(1, Ordering::Relaxed));
+        self.platform.members.create_admin(&email, PASSWORD, "관리자").await.expect("creates");
+        let client = self.client.anonymous();
+        client.log_in(&email, PASSWORD).await.expect("logs in");
+        client
+    }
+
+    /// A client of a new member whose application to sell was approved by an admin.
+    pub(crate) async fn seller(&self) -> Client {
+        let (seller, admin) = (self.member().await, self.admin().await);
+        let application = seller.seller_applications().create_seller_application(application()).await.expect("applies");
+        let request = ApproveSellerApplicationRequest { id: application.id, ..Default::default() };
+        admin.seller_applications().approve_seller_application(request).await.expect("approves");
+        seller
+    }
+
+    /// The secret of a new API key with these scopes.
+    pub(crate) async fn api_key(&self, scopes: &[&str]) -> String {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let request = CreateApiKeyRequest { name: "partner".into(), scopes, expire_time: None };
+        self.admin().await.api_keys().create_api_key(request).await.expect("creates").secret
+    }
+}
+
+/// A good application to be a seller.
+pub(crate) fn application() -> CreateSellerApplicationRequest {
+    CreateSellerApplicationRequest {
+        business_name: "바다 민박".into(),
+        business_number: "123-45-67891".into(),
+        ..Default::default()
+    }
+}
+
+/// The id of the member that a client calls as.
+pub(crate) async fn id_of(client: &Client) -> String {
+    client.members().get_member(GetMemberRequest { id: "me".into() }).await.expect("reads").id
 }
 
 pub(crate) fn email(number: u32) -> String {

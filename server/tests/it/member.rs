@@ -1,5 +1,10 @@
 //! Signing up, logging in, sessions.
 
+mod api_key;
+mod application;
+mod profile;
+mod role;
+
 use chrono::TimeDelta;
 use yeyak::ErrorReason;
 use yeyak::proto::member::v1::{

@@ -56,9 +56,9 @@ impl Batches {
         let Turn { tx, keep, committed } = turn.await.map_err(|_| gone())?;
         let outcome = patiently(op(tx)).await;
         keep.send(outcome.is_ok()).map_err(|_| gone())?;
-        let value = outcome?;
+        // A refusal waits too: it may rest on what another operation of the batch wrote, which is true once it is on disk.
         committed.await.map_err(|_| gone())??;
-        Ok(value)
+        outcome
     }
 }
 
@@ -88,7 +88,8 @@ async fn serve(connection: DatabaseConnection, mut waiting: mpsc::Receiver<onesh
 struct Batch {
     transaction: Arc<DatabaseTransaction>,
     members: usize,
-    kept: Vec<(oneshot::Sender<Result<(), Error>>, Hooks)>,
+    /// Who waits for the commit, and what runs behind it; nothing does for what was refused.
+    waiting: Vec<(oneshot::Sender<Result<(), Error>>, Hooks)>,
     broken: Option<Error>,
 }
 
@@ -100,7 +101,7 @@ impl Batch {
             ..Default::default()
         };
         let transaction = Arc::new(connection.begin_with_options(options).await?);
-        Ok(Self { transaction, members: 0, kept: Vec::new(), broken: None })
+        Ok(Self { transaction, members: 0, waiting: Vec::new(), broken: None })
     }
 
     async fn give(&mut self, offer: oneshot::Sender<Turn>) -> Result<(), Error> {
@@ -114,34 +115,33 @@ impl Batch {
         let (commit, committed) = oneshot::channel();
         let tx = Tx { transaction: self.transaction.clone(), hooks: hooks.clone() };
         let offered = offer.send(Turn { tx, keep, committed }).is_ok();
-        let keep = offered && self.wait(kept).await;
-        if !keep {
+        let verdict = if offered { self.wait(kept).await } else { None };
+        if verdict != Some(true) {
             self.transaction.execute_unprepared("ROLLBACK TO op").await?;
         }
         self.transaction.execute_unprepared("RELEASE op").await?;
-        if keep {
-            self.kept.push((commit, hooks));
+        match verdict {
+            Some(true) => self.waiting.push((commit, hooks)),
+            Some(false) => self.waiting.push((commit, Hooks::default())),
+            None => {}
         }
         Ok(())
     }
 
-    /// Whether the operation's work is to be kept. Its handle must be gone: a statement behind the savepoint's end would
-    /// belong to nobody.
-    async fn wait(&self, kept: oneshot::Receiver<bool>) -> bool {
-        let keep = tokio::time::timeout(PATIENCE * 2, kept).await.is_ok_and(|kept| kept == Ok(true));
-        if Arc::strong_count(&self.transaction) == 1 {
-            return keep;
-        }
-        false
+    /// Whether the operation's work is to be kept; none when nobody is left to say, or to be believed: a handle that is not
+    /// gone could write behind the savepoint's end, for nobody.
+    async fn wait(&self, kept: oneshot::Receiver<bool>) -> Option<bool> {
+        let verdict = tokio::time::timeout(PATIENCE * 2, kept).await.ok()?.ok()?;
+        (Arc::strong_count(&self.transaction) == 1).then_some(verdict)
     }
 
     async fn commit(self) {
-        let Self { transaction, kept, broken, .. } = self;
+        let Self { transaction, waiting, broken, .. } = self;
         let outcome = match (broken, sole(transaction)) {
             (None, Ok(transaction)) => transaction.commit().await.map_err(Error::from),
             (Some(error), _) | (None, Err(error)) => Err(error),
         };
-        for (committed, hooks) in kept {
+        for (committed, hooks) in waiting {
             if outcome.is_ok() {
                 run(&hooks);
             }
