@@ -261,6 +261,7 @@ impl Platform {
             .add_routes(self.routes()?)
             .serve_with_incoming_shutdown(incoming, drained.clone().cancelled_owned());
         let mut serving = tokio::spawn(serving);
+        self.health.set_all(health::ServingStatus::Serving);
         ready(&ports);
         tokio::select! {
             ended = &mut serving => return finished(ended),
