@@ -9,6 +9,7 @@
 
 mod authenticate;
 mod convert;
+mod create_admin;
 mod entity;
 mod error;
 mod log_in;
