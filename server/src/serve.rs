@@ -19,7 +19,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt};
 use yeyak_migrations::{Migrator, MigratorTrait};
 
-use self::folder::Folder;
+pub(crate) use self::folder::Folder;
 pub use self::folder::FolderError;
 use self::health::Health;
 pub use self::jobs::{Job, Jobs};
@@ -137,9 +137,23 @@ impl Platform {
     /// Opens the database, brings it to this release, and puts the domains together.
     pub async fn open(config: Config, world: World) -> Result<Self, ServeError> {
         let folder = Folder::lock(&config.data)?;
+        Self::open_in(folder, config, world).await
+    }
+
+    /// Opens beside a running server, to look at what there is; nothing may be changed through it.
+    pub async fn open_to_look(config: Config, world: World) -> Result<Self, ServeError> {
+        let folder = Folder::share(&config.data)?;
+        Self::open_in(folder, config, world).await
+    }
+
+    async fn open_in(folder: Folder, config: Config, world: World) -> Result<Self, ServeError> {
         let keys = Keyring::load_or_create(&config.data.join("keys.json"), config.master_key.reveal(), &world.ids)?;
         let db = Db::open(&config.database_url(), config.database_connections).await?;
-        Migrator::up(db.schema_connection(), None).await.map_err(|error| ServeError::Database(error.to_string()))?;
+        if folder.is_ours() {
+            Migrator::up(db.schema_connection(), None)
+                .await
+                .map_err(|error| ServeError::Database(error.to_string()))?;
+        }
         let kit = Kit::new(db, world.clock, world.ids, Arc::new(keys));
 
         let members = Members::new(kit.clone(), &member_settings(&config));
