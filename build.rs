@@ -117,7 +117,8 @@ impl Generated {
                 )?;
             }
             if message.get_field_by_name("next_page_token").is_some() {
-                let list = message.fields().find(|field| field.is_list()).map(|field| (field.name().to_owned(), field.kind()));
+                let list =
+                    message.fields().find(|field| field.is_list()).map(|field| (field.name().to_owned(), field.kind()));
                 if let Some((field, prost_reflect::Kind::Message(item))) = list {
                     let item = rust_path(item.full_name());
                     writeln!(

@@ -37,9 +37,15 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn watch_booking(&self, id: impl Into<String>) -> impl Stream<Item = Result<Booking, Error>> + use<> {
-        let watch =
-            Watch { client: self.clone(), id: id.into(), cursor: String::new(), open: None, failures: 0, over: false };
+    pub fn watch_booking(&self, id: &str) -> impl Stream<Item = Result<Booking, Error>> + use<> {
+        let watch = Watch {
+            client: self.clone(),
+            id: id.to_owned(),
+            cursor: String::new(),
+            open: None,
+            failures: 0,
+            over: false,
+        };
         stream::unfold(watch, |mut watch| async move {
             let item = watch.next().await?;
             watch.over = item.is_err();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("../config.toml");
 /// Variables of ours that are not options of the server: where clients find it, and what they call with.
-const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "config"];
+const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config"];
 
 /// A secret: never shown.
 #[derive(Clone, Default, Deserialize)]
@@ -150,7 +150,7 @@ pub enum ConfigError {
 pub struct OptionLine {
     /// Its name, with dots.
     pub name: String,
-    /// Its value; `(secret)` for secrets.
+    /// Its value as JSON; `(secret)` for secrets.
     pub value: String,
     /// Where the value came from.
     pub source: String,
@@ -210,6 +210,9 @@ fn collect(figment: &Figment, prefix: &str, values: &figment::value::Dict, lines
         }
         let source = match figment.find_metadata(&name) {
             Some(metadata) if metadata.name.contains("TOML source string") => "default".to_owned(),
+            Some(metadata) if metadata.name.contains("environment variable") => {
+                format!("environment: YEYAK_{}", name.to_uppercase().replace('.', "__"))
+            }
             Some(metadata) => match &metadata.source {
                 Some(source) => source.to_string(),
                 None => metadata.name.to_string(),
@@ -220,7 +223,6 @@ fn collect(figment: &Figment, prefix: &str, values: &figment::value::Dict, lines
             figment::value::Value::String(_, text) if SECRET.contains(&&*name) && !text.is_empty() => {
                 "(secret)".to_owned()
             }
-            figment::value::Value::String(_, text) => format!("{text:?}"),
             value => serde_json::to_string(value).unwrap_or_default(),
         };
         lines.push(OptionLine { name, value: shown, source });

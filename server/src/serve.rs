@@ -20,7 +20,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt};
 use yeyak_migrations::{Migrator, MigratorTrait};
 
-use self::folder::Folder;
+pub(crate) use self::folder::Folder;
 pub use self::folder::FolderError;
 use self::health::Health;
 use self::http::HttpPort;
@@ -149,9 +149,23 @@ impl Platform {
     /// Opens the database, brings it to this release, and puts the domains together.
     pub async fn open(config: Config, world: World) -> Result<Self, ServeError> {
         let folder = Folder::lock(&config.data)?;
+        Self::open_in(folder, config, world).await
+    }
+
+    /// Opens beside a running server, to look at what there is; nothing may be changed through it.
+    pub async fn open_to_look(config: Config, world: World) -> Result<Self, ServeError> {
+        let folder = Folder::share(&config.data)?;
+        Self::open_in(folder, config, world).await
+    }
+
+    async fn open_in(folder: Folder, config: Config, world: World) -> Result<Self, ServeError> {
         let keys = Keyring::load_or_create(&config.data.join("keys.json"), config.master_key.reveal(), &world.ids)?;
         let db = Db::open(&config.database_url(), config.database_connections).await?;
-        Migrator::up(db.schema_connection(), None).await.map_err(|error| ServeError::Database(error.to_string()))?;
+        if folder.is_ours() {
+            Migrator::up(db.schema_connection(), None)
+                .await
+                .map_err(|error| ServeError::Database(error.to_string()))?;
+        }
         let kit = Kit::new(db, world.clock, world.ids, Arc::new(keys));
 
         let http = HttpPort::bind(config.http).await?;
@@ -305,6 +319,7 @@ impl Platform {
             .add_routes(self.routes()?)
             .serve_with_incoming_shutdown(incoming, drained.clone().cancelled_owned());
         let mut serving = tokio::spawn(serving);
+        self.health.set_all(health::ServingStatus::Serving);
         ready(&ports);
         tokio::select! {
             ended = &mut serving => return finished(ended),

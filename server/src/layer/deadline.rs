@@ -197,7 +197,7 @@ mod tests {
     fn seconds_left(request: Request, limits: Limits) -> Option<u64> {
         let arrival = request.extensions().get::<RequestContext>().unwrap().arrival;
         let (deadline, _) = Layer::new(limits).layer(()).deadline(&request);
-        deadline.map(|deadline| (deadline - arrival).as_secs())
+        deadline.map(|deadline| (deadline - arrival + HEAD_START).as_secs())
     }
 
     #[test]

@@ -11,25 +11,39 @@ pub enum FolderError {
     #[error("`data` = {0} can't be used: {1}")]
     Unusable(PathBuf, #[source] io::Error),
     /// Another process has it.
-    #[error("`data` = {0} is in use by another server; call that one, or give another folder")]
+    #[error("a server is running on `data` = {0}; stop it first, or give another folder")]
     Locked(PathBuf),
 }
 
 /// A data folder, locked while this lives.
 #[derive(Debug)]
-pub(super) struct Folder {
-    _lock: File,
+pub(crate) struct Folder {
+    lock: Option<File>,
 }
 
 impl Folder {
-    pub(super) fn lock(path: &Path) -> Result<Self, FolderError> {
+    /// Locks the folder, unless another process has.
+    pub(crate) fn lock(path: &Path) -> Result<Self, FolderError> {
         let unusable = |error| FolderError::Unusable(path.to_owned(), error);
         fs::create_dir_all(path).map_err(unusable)?;
         let lock = File::create(path.join("lock")).map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
+            Ok(()) => Ok(Self { lock: Some(lock) }),
             Err(fs::TryLockError::WouldBlock) => Err(FolderError::Locked(path.to_owned())),
             Err(fs::TryLockError::Error(error)) => Err(unusable(error)),
         }
+    }
+
+    /// Locks the folder, or goes on without the lock while a server has it: for who changes nothing.
+    pub(crate) fn share(path: &Path) -> Result<Self, FolderError> {
+        match Self::lock(path) {
+            Err(FolderError::Locked(_)) => Ok(Self { lock: None }),
+            outcome => outcome,
+        }
+    }
+
+    /// Whether no other process uses the folder.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.lock.is_some()
     }
 }

@@ -32,6 +32,20 @@ impl Jobs {
         Ok(())
     }
 
+    /// The jobs that there are.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Job> {
+        self.jobs.iter().map(|job| &**job)
+    }
+
+    /// Runs one job now, as its leader; how much it did, or none when another process leads it or there is no such job.
+    pub async fn run(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(job) = self.iter().find(|job| job.name() == name) else { return Ok(None) };
+        match self.leases.hold(name).await? {
+            Some(_) => job.run().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) fn start(&self, wanted: &dyn Fn(&str) -> bool, stop: &CancellationToken, tasks: &TaskTracker) {
         for job in self.jobs.iter().filter(|job| wanted(job.name())).cloned() {
             let (leases, stop) = (self.leases.clone(), stop.clone());
@@ -44,7 +58,8 @@ impl Jobs {
         }
     }
 
-    pub(super) async fn release(&self) -> Result<(), Error> {
+    /// Gives up what this process leads, so that another need not wait.
+    pub async fn release(&self) -> Result<(), Error> {
         self.leases.release_all().await
     }
 }

@@ -40,10 +40,13 @@ impl Bus for MemoryBus {
 #[async_trait]
 impl Subscription for Watch {
     async fn changed(&mut self) {
-        match &mut self.receiver {
-            // The sender lives as long as its topic has a watcher.
-            Some(receiver) if receiver.changed().await.is_ok() => {}
-            _ => std::future::pending().await,
+        // The sender lives as long as its topic has a watcher.
+        let told = match &mut self.receiver {
+            Some(receiver) => receiver.changed().await.is_ok(),
+            None => false,
+        };
+        if !told {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,0 +1,85 @@
+//! `yeyak admin`: what is done to an installation itself, without a server.
+
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::output;
+use super::password::PasswordFrom;
+use super::place::{Place, block_on};
+use crate::config::Sources;
+use crate::kit::id::Ids;
+use crate::kit::keyring::Keyring;
+use crate::serve::{Folder, Platform, World};
+
+/// Administers an installation; its server must not be running.
+#[derive(Debug, Subcommand)]
+pub(super) enum Admin {
+    /// Creates a member with the role of an administrator.
+    Create(Create),
+    /// Makes new keys for what is signed and encrypted from now on; what was made with the old ones still opens.
+    RotateKeys(RotateKeys),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Create {
+    /// The address to log in with.
+    email: String,
+    /// How they are called [default: the address up to its @].
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    password: PasswordFrom,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RotateKeys {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Admin {
+    pub(super) fn run(self, sources: Sources) -> Result<(), Failure> {
+        match self {
+            Self::Create(command) => command.run(sources),
+            Self::RotateKeys(command) => command.run(sources),
+        }
+    }
+}
+
+impl Create {
+    fn run(self, sources: Sources) -> Result<(), Failure> {
+        let config = self.place.config(sources)?;
+        let name = self.name.unwrap_or_else(|| self.email.split('@').next().unwrap_or_default().to_owned());
+        block_on(async {
+            // Opened before the password is asked for: nobody should type one for nothing.
+            let platform = Platform::open(config, World::default()).await?;
+            let password = self.password.chosen()?;
+            platform.members.create_admin(&self.email, &password, &name).await?;
+            output::say(format!("{} is an administrator; log in with `yeyak login {}`", self.email, self.email))
+        })
+    }
+}
+
+impl RotateKeys {
+    fn run(self, sources: Sources) -> Result<(), Failure> {
+        let config = self.place.config(sources)?;
+        let path = config.data.join("keys.json");
+        if !path.exists() {
+            let path = path.display();
+            return Err(Failure::failed(format!(
+                "there is no key file {path}; it is made when the server first starts"
+            )));
+        }
+        let _folder = Folder::lock(&config.data)?;
+        let (ids, master_key) = (Ids::random(), config.master_key.reveal());
+        let mut keys = Keyring::load_or_create(&path, master_key, &ids).map_err(Failure::failed)?;
+        keys.rotate(&ids);
+        keys.save(&path, master_key, &ids).map_err(Failure::failed)?;
+        output::say(format!(
+            "{} has new keys; restart every server that uses it, since running ones keep the old",
+            path.display()
+        ))
+    }
+}
