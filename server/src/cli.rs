@@ -2,6 +2,7 @@
 
 mod admin;
 mod call;
+mod check;
 mod completions;
 mod config;
 mod failure;
@@ -48,6 +49,7 @@ enum Command {
     Health(health::Health),
     Config(config::Config),
     Migrate(migrate::Migrate),
+    Check(check::Check),
     #[command(subcommand)]
     Admin(admin::Admin),
     #[command(subcommand)]
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Health(command) => command.run(),
         Command::Config(command) => command.run(&sources),
         Command::Migrate(command) => command.run(sources),
+        Command::Check(command) => command.run(sources),
         Command::Admin(command) => command.run(sources),
         Command::Job(command) => command.run(sources),
         Command::Completions(command) => command.run(),

@@ -243,6 +243,12 @@ impl Config {
         self.database_url().starts_with("sqlite:")
     }
 
+    /// Whether this process serves a service, given by its full name.
+    pub fn serves(&self, service: &str) -> bool {
+        let domain = service.split('.').nth(1).unwrap_or_default();
+        self.services.iter().any(|wanted| wanted == "all" || wanted == domain)
+    }
+
     /// How long calls in flight may go on after a stop is asked for.
     pub fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)

@@ -1,6 +1,8 @@
 //! The server of Yeyak: every domain of a booking platform behind one gRPC port.
 
+pub mod admin;
 pub mod backend;
+pub mod booking;
 pub mod cli;
 pub mod config;
 pub mod error;

@@ -12,7 +12,7 @@ use crate::kit::clock::Time;
 use crate::kit::id::BookingId;
 use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::tx::Tx;
-use crate::ledger::{self, Account};
+use crate::ledger::{self, Account, Cause, Transfer};
 
 /// What a cancellation would give back, signed.
 #[derive(Clone, Debug)]
@@ -138,15 +138,15 @@ impl Bookings {
             return Ok(());
         }
         debug_assert_eq!(booking.state, State::Cancelled, "fees are kept of cancelled bookings");
-        let transfer = ledger::NewTransfer {
+        let transfer = Transfer {
             debit: Account::Booking(booking.id),
             credit: Account::Seller(booking.seller),
             amount: booking.money(booking.fee),
-            cause: ledger::Cause::CancellationFee,
+            cause: Cause::CancellationFee,
             cause_id: booking.id.to_string(),
             booking: Some(booking.id),
         };
-        ledger::transfer(tx, &self.kit, transfer).await
+        ledger::transfer(tx, &self.kit, &transfer).await
     }
 }
 

@@ -25,9 +25,10 @@ const STUCK: TimeDelta = TimeDelta::days(1);
 
 impl Bookings {
     /// Everything that is not as it must be.
-    pub async fn check(&self, conn: &impl sea_orm::ConnectionTrait) -> Result<Vec<Violation>, Error> {
-        let held = self.inventory.rooms_by_booking(conn).await?;
-        let balances = crate::ledger::booking_balances(conn).await?;
+    pub async fn check(&self) -> Result<Vec<Violation>, Error> {
+        let conn = self.kit.db.read();
+        let held = self.inventory.rooms_by_booking().await?;
+        let balances = self.ledger.booking_balances(&[]).await?;
         let mut violations = Vec::new();
         let mut after = None;
         loop {
@@ -45,13 +46,13 @@ impl Bookings {
         &self,
         booking: &Booking,
         held: &HashMap<BookingId, i64>,
-        balances: &HashMap<BookingId, i64>,
+        balances: &HashMap<(String, String), i64>,
         events: &HashMap<BookingId, i64>,
         violations: &mut Vec<Violation>,
     ) {
         let mut note = |invariant: usize, found: String| {
             let found = format!("{found} ({})", booking.state.name());
-            violations.push(Violation { invariant: INVARIANTS[invariant], subject: booking.id.to_string(), found });
+            violations.push(Violation::new(INVARIANTS[invariant], booking.id, found));
         };
         let rooms = held.get(&booking.id).copied().unwrap_or_default();
         let of_line = |line: &super::model::Line| i64::from(line.rooms) * i64::from(line.nights.count());
@@ -76,14 +77,16 @@ impl Bookings {
         if stuck {
             note(4, format!("paying since {}", booking.update_time.to_rfc3339()));
         }
-        let balance = balances.get(&booking.id).copied().unwrap_or_default();
+        let account = Account::Booking(booking.id).to_string();
+        let key = (account.clone(), booking.total.currency.to_string());
+        let balance = balances.get(&key).copied().unwrap_or_default();
         let due = match booking.state {
             State::Completed => 0,
             _ => booking.kept() - booking.fee,
         };
         // Money that came late and waits for a decision or its way back is held for the booking too.
         if balance < due || (balance != due && settled) {
-            note(5, format!("{} holds {balance}, not {due}", Account::Booking(booking.id)));
+            note(5, format!("{account} holds {balance}, not {due}"));
         }
     }
 }

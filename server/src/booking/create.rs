@@ -13,6 +13,7 @@ use crate::kit::id::BookingId;
 use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
+use crate::payment::payable::Parties;
 
 /// Takes a quote.
 #[derive(Clone, Debug)]
@@ -113,7 +114,8 @@ impl Bookings {
         let actor = caller.actor();
         let paying = self.decide(booking, Event::BeginPayment)?;
         self.put(tx, booking, &paying, Event::BeginPayment, &actor).await?;
-        self.payments.nothing_to_pay(tx, booking.id, booking.member, booking.seller, booking.total.currency).await?;
+        let parties = Parties { member: booking.member, seller: booking.seller };
+        self.payments.nothing_to_pay(tx, booking.id, parties, booking.total.currency, &actor).await?;
         let confirmed = Booking { expire_time: None, ..self.decide(&paying, Event::Capture)? };
         self.put(tx, &paying, &confirmed, Event::Capture, &actor).await?;
         self.inventory.sell(tx, booking.id).await?;

@@ -9,7 +9,7 @@ use crate::kit::caller::{Actor, Member, Seller};
 use crate::kit::id::{BookingId, MemberId};
 use crate::kit::idempotency::{Reply, RequestKey};
 use crate::kit::tx::Tx;
-use crate::ledger::{self, Account};
+use crate::ledger::{self, Account, Cause, Transfer};
 
 impl Bookings {
     /// Holds a booking of the caller longer.
@@ -131,15 +131,15 @@ impl Bookings {
         if amount.minor == 0 {
             return Ok(());
         }
-        let transfer = ledger::NewTransfer {
+        let transfer = Transfer {
             debit: Account::Booking(booking.id),
             credit: Account::Seller(booking.seller),
             amount,
-            cause: ledger::Cause::Earned,
+            cause: Cause::Earned,
             cause_id: booking.id.to_string(),
             booking: Some(booking.id),
         };
-        ledger::transfer(tx, &self.kit, transfer).await
+        ledger::transfer(tx, &self.kit, &transfer).await
     }
 
     /// A move that the seller makes.

@@ -38,6 +38,7 @@ pub use self::model::State;
 use crate::backend::bus::Bus;
 use crate::inventory::Inventory;
 use crate::kit::Kit;
+use crate::ledger::Ledger;
 use crate::payment::Payments;
 use crate::stay::Stays;
 
@@ -66,6 +67,7 @@ pub struct Bookings {
     stays: Stays,
     inventory: Inventory,
     payments: Payments,
+    ledger: Ledger,
     bus: Arc<dyn Bus>,
     look_ups: Arc<read::LookUps>,
 }
@@ -80,7 +82,8 @@ impl Bookings {
         payments: Payments,
         bus: Arc<dyn Bus>,
     ) -> Self {
-        let bookings = Self { kit, settings, stays, inventory, payments, bus, look_ups: Arc::default() };
+        let ledger = Ledger::new(kit.clone());
+        let bookings = Self { kit, settings, stays, inventory, payments, ledger, bus, look_ups: Arc::default() };
         bookings.payments.pays_for(Arc::new(bookings.clone()));
         bookings
     }

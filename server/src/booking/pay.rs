@@ -12,7 +12,7 @@ use crate::kit::caller::{Actor, Member};
 use crate::kit::id::BookingId;
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
-use crate::payment::{Bill, Parties, Payable, Received};
+use crate::payment::payable::{Bill, Parties, Payable, Received};
 use crate::stay::LatePayment;
 
 #[async_trait]

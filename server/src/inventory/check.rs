@@ -15,8 +15,9 @@ pub const INVARIANTS: &[&str] = &[
 ];
 
 impl Inventory {
-    /// Everything that is not as it must be. Reads one snapshot where the database gives one.
-    pub async fn check(&self, conn: &impl sea_orm::ConnectionTrait) -> Result<Vec<Violation>, Error> {
+    /// Everything that is not as it must be.
+    pub async fn check(&self) -> Result<Vec<Violation>, Error> {
+        let conn = self.kit.db.read();
         let mut sums = HashMap::new();
         for (room_type, hold) in store::all_holds(conn).await? {
             for date in hold.nights.dates() {
@@ -26,7 +27,7 @@ impl Inventory {
         }
         let mut violations = Vec::new();
         let mut note = |invariant: usize, subject: String, found: String| {
-            violations.push(Violation { invariant: INVARIANTS[invariant], subject, found });
+            violations.push(Violation::new(INVARIANTS[invariant], subject, found));
         };
         for (room_type, night) in store::all_nights(conn).await? {
             let subject = format!("{room_type} {}", night.date);
@@ -47,10 +48,8 @@ impl Inventory {
 
 impl Inventory {
     /// How many room nights each booking has.
-    pub async fn rooms_by_booking(
-        &self,
-        conn: &impl sea_orm::ConnectionTrait,
-    ) -> Result<HashMap<BookingId, i64>, Error> {
+    pub async fn rooms_by_booking(&self) -> Result<HashMap<BookingId, i64>, Error> {
+        let conn = self.kit.db.read();
         let mut rooms = HashMap::new();
         for (_, hold) in store::all_holds(conn).await? {
             *rooms.entry(hold.booking).or_default() += hold.rooms * i64::from(hold.nights.count());

@@ -17,6 +17,7 @@ mod model;
 mod settle;
 mod store;
 
+pub use self::check::INVARIANTS;
 pub use self::error::InventoryError;
 pub use self::free::FreeRooms;
 pub use self::hold::Wanted;

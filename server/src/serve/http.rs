@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::health::ServingStatus;
-use super::{Platform, ServeError, address, listen};
+use super::run::{address, listen};
+use super::{Platform, ServeError};
 
 /// The port, bound before anything is put together, so that everyone knows its address; served once it is started.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Platform {
 }
 
 /// Serves until told to stop, and then until the requests under way are answered.
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::error!("the HTTP port failed: {error}");

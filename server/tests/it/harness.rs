@@ -7,10 +7,14 @@ use tempfile::TempDir;
 use yeyak::proto::member::v1::{
     ApproveSellerApplicationRequest, CreateApiKeyRequest, CreateSellerApplicationRequest, GetMemberRequest,
 };
+use yeyak::proto::payment::v1::Payment;
 use yeyak::{Client, Options};
+use yeyak_server::backend::provider::simulator::Fault;
+use yeyak_server::backend::provider::{Answer, Confirm};
 use yeyak_server::config::{Config, Sources};
 use yeyak_server::kit::clock::{ManualClock, Time};
 use yeyak_server::kit::id::Ids;
+use yeyak_server::kit::money::Money;
 use yeyak_server::serve::{Platform, World};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -47,8 +51,34 @@ impl Yeyak {
         let clock = Arc::new(ManualClock::at(start));
         let world = World { clock: clock.clone(), ids: Arc::new(Ids::seeded(1)) };
         let platform = Platform::open(config(folder.path()), world).await.expect("opens");
+        platform.start_http();
         let client = Client::embedded_with(platform.embedded().expect("composes"), Options::default().attempts(1));
         Self { platform, clock, client, members: AtomicU32::new(0), admins: AtomicU32::new(0), _folder: folder }
+    }
+
+    /// Does everything that is due: webhooks, events, jobs.
+    pub(crate) async fn settle(&self) {
+        self.platform.settle().await.expect("settles");
+    }
+
+    /// The promises of the platform hold, at this moment.
+    pub(crate) async fn check(&self) {
+        let found = self.platform.checks().run().await.expect("checks");
+        assert!(found.is_empty(), "{found:#?}");
+    }
+
+    /// Makes the provider's next answer about an attempt go wrong.
+    pub(crate) async fn fault(&self, attempt: &Payment, fault: Fault) {
+        let simulator = self.platform.simulator.as_ref().expect("the provider is the simulator");
+        simulator.script(&attempt.id, fault).await.expect("scripts");
+    }
+
+    /// The provider takes the money without our asking, as when the answer to a confirm of ours was lost long ago.
+    pub(crate) async fn capture_behind_our_back(&self, attempt: &Payment, key: &str, amount: i64) {
+        let order = attempt.id.as_str();
+        let confirm = Confirm { order, key, amount: Money::won(amount), idempotency_key: "lost" };
+        let answer = self.platform.payments.provider().confirm(confirm).await;
+        assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
     }
 
     /// A client of a new member.

@@ -98,19 +98,16 @@ impl Yeyak {
         };
         let create = CreateRatePlanRequest { rate_plan: Some(rate_plan), ..Default::default() };
         let rate_plan = seller.rate_plans().create_rate_plan(create).await.expect("a rate plan");
-        let price = Money { currency_code: "KRW".into(), minor_units: plan.price };
-        let price = RatePlanPrice { rate_plan_id: rate_plan.id.clone(), price: Some(price), ..Default::default() };
-        let calendar = UpdateCalendarRequest {
-            room_type_id: room_type.id.clone(),
-            start_date: date(arrival() - Days::new(30)),
-            end_date: date(arrival() + Days::new(120)),
-            prices: vec![price],
-            ..Default::default()
+        let place = Place {
+            seller,
+            property_id: property.id.clone(),
+            room_type_id: room_type.id,
+            rate_plan_id: rate_plan.id,
         };
-        seller.calendars().update_calendar(calendar).await.expect("a calendar");
-        let open = OpenPropertyRequest { id: property.id.clone(), ..Default::default() };
-        seller.properties().open_property(open).await.expect("is for sale");
-        Place { seller, property_id: property.id, room_type_id: room_type.id, rate_plan_id: rate_plan.id }
+        place.set_price(plan.price).await;
+        let open = OpenPropertyRequest { id: property.id, ..Default::default() };
+        place.seller.properties().open_property(open).await.expect("is for sale");
+        place
     }
 
     /// Does what a person does on the pay page: presses a button. Gives the provider's key.
@@ -127,6 +124,20 @@ impl Yeyak {
 }
 
 impl Place {
+    /// Sets one price for every night of a few months.
+    pub(crate) async fn set_price(&self, won: i64) {
+        let price = Money { currency_code: "KRW".into(), minor_units: won };
+        let price = RatePlanPrice { rate_plan_id: self.rate_plan_id.clone(), price: Some(price), ..Default::default() };
+        let calendar = UpdateCalendarRequest {
+            room_type_id: self.room_type_id.clone(),
+            start_date: date(arrival() - Days::new(30)),
+            end_date: date(arrival() + Days::new(120)),
+            prices: vec![price],
+            ..Default::default()
+        };
+        self.seller.calendars().update_calendar(calendar).await.expect("a calendar");
+    }
+
     pub(crate) async fn quote(&self, client: &Client, stay: (NaiveDate, NaiveDate)) -> Result<BookingQuote, Error> {
         let ask = QuoteBookingRequest {
             room_type_id: self.room_type_id.clone(),

@@ -1,0 +1,246 @@
+//! Paying: every answer, lost, late, twice and wrong, ends in the right state with the money accounted for.
+
+use chrono::TimeDelta;
+use futures::future::join_all;
+use yeyak::ErrorReason;
+use yeyak::proto::booking::v1::booking::State;
+use yeyak::proto::payment::v1::payment::State as Paid;
+use yeyak::proto::payment::v1::resolve_payment_request::Decision;
+use yeyak::proto::payment::v1::{GetPaymentRequest, Payment, RefundPaymentRequest, ResolvePaymentRequest};
+use yeyak::proto::common::v1::Money;
+use yeyak::proto::stay::v1::property::LatePaymentPolicy;
+use yeyak_server::backend::provider::simulator::{Fault, Hooks, When};
+use yeyak_server::kit::money::Money as Won;
+
+use crate::harness::Yeyak;
+use crate::place::{PRICE, Place, Plan, cancel, confirm, get, is, minor, nights, prepare};
+
+async fn payment(client: &yeyak::Client, id: &str) -> Payment {
+    client.payments().get_payment(GetPaymentRequest { id: id.to_owned() }).await.expect("a payment")
+}
+
+/// A held booking whose payer has pressed *Pay*, and the provider's key.
+async fn ready(yeyak: &Yeyak, plan: Plan) -> (Place, yeyak::Client, yeyak::proto::booking::v1::Booking, Payment, String) {
+    let place = yeyak.place(plan).await;
+    let client = yeyak.member().await;
+    let booking = place.hold(&client, nights(0, 2)).await.expect("holds");
+    let attempt = prepare(&client, &booking).await;
+    let key = yeyak.press(&attempt.checkout_url, "pay").await.expect("a key");
+    (place, client, booking, attempt, key)
+}
+
+#[tokio::test]
+async fn what_is_paid_is_confirmed() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+
+    let paid = confirm(&client, &attempt, key).await.expect("confirms");
+
+    assert_eq!(paid.state(), Paid::Captured);
+    let booking = get(&client, &booking.id).await;
+    assert!(is(&booking, State::Confirmed));
+    assert_eq!(minor(&booking.paid), 2 * PRICE);
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_reconciling_and_then_known() {
+    let yeyak = Yeyak::new().await;
+    let (place, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    yeyak.fault(&attempt, Fault::LoseAnswer { when: When::AfterCommit }).await;
+
+    let unknown = confirm(&client, &attempt, key).await.expect("unknown is a state, not an error");
+
+    assert_eq!(unknown.state(), Paid::Reconciling);
+    assert!(matches!(get(&client, &booking.id).await.state(), State::Paying | State::Reconciling));
+    yeyak.clock.advance(TimeDelta::hours(2));
+    assert!(is(&get(&client, &booking.id).await, State::Reconciling));
+    place.hold(&yeyak.member().await, nights(0, 2)).await.expect_err("the nights are kept until it is known");
+    yeyak.settle().await;
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Captured);
+    assert!(is(&get(&client, &booking.id).await, State::Confirmed));
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_decline_leaves_the_hold_for_a_second_card() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    yeyak.fault(&attempt, Fault::Decline { code: "REJECT_CARD_COMPANY".into() }).await;
+
+    let declined = confirm(&client, &attempt, key).await.expect("a decline is an answer");
+
+    assert_eq!(declined.state(), Paid::Failed);
+    assert_eq!(declined.failure.expect("says why").code, "REJECT_CARD_COMPANY");
+    assert!(is(&get(&client, &booking.id).await, State::Held));
+    let second = crate::place::pay(&yeyak, &client, &booking).await;
+    assert_ne!(second.id, attempt.id);
+    assert!(is(&get(&client, &booking.id).await, State::Confirmed));
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_buyer_who_declines_on_the_page_has_no_key() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.hold(&client, nights(0, 2)).await.expect("holds");
+    let attempt = prepare(&client, &booking).await;
+
+    assert_eq!(yeyak.press(&attempt.checkout_url, "decline").await, None);
+
+    yeyak.settle().await;
+    assert!(is(&get(&client, &booking.id).await, State::Held));
+    crate::place::pay(&yeyak, &client, &booking).await;
+    yeyak.check().await;
+}
+
+/// Guard: the state in the compare-and-set of the attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_confirms_take_the_money_once() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+
+    let answers = join_all((0..20).map(|_| {
+        let (client, attempt, key) = (client.clone(), attempt.clone(), key.clone());
+        tokio::spawn(async move { confirm(&client, &attempt, key).await })
+    }))
+    .await;
+
+    assert!(answers.into_iter().any(|answer| answer.expect("no panic").is_ok()));
+    yeyak.settle().await;
+    assert_eq!(minor(&get(&client, &booking.id).await.paid), 2 * PRICE);
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Captured);
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_webhook_tells_of_money_whose_answer_was_lost_and_a_repeated_one_changes_nothing() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    yeyak.fault(&attempt, Fault::LoseAnswer { when: When::AfterCommit }).await;
+    yeyak.fault(&attempt, Fault::Webhooks { order: Hooks::Twice }).await;
+    confirm(&client, &attempt, key).await.expect("unknown");
+
+    yeyak.settle().await;
+
+    assert!(is(&get(&client, &booking.id).await, State::Confirmed));
+    cancel(&client, &booking).await.expect("cancels");
+    yeyak.settle().await;
+    yeyak.clock.advance(TimeDelta::minutes(30));
+    yeyak.settle().await;
+    assert!(is(&get(&client, &booking.id).await, State::Cancelled), "a webhook behind the refund changes nothing");
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Refunded);
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_wrong_amount_goes_back_whole() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    yeyak.fault(&attempt, Fault::WrongAmount { charged: Won::won(PRICE) }).await;
+
+    confirm(&client, &attempt, key).await.expect("an answer");
+    yeyak.settle().await;
+
+    let wrong = payment(&client, &attempt.id).await;
+    assert_eq!((minor(&wrong.captured), minor(&wrong.refunded)), (PRICE, PRICE));
+    assert!(is(&get(&client, &booking.id).await, State::Held), "it can still be paid");
+    yeyak.check().await;
+}
+
+/// Money that arrives when the hold has ended: the answer was lost before the provider had it, and the payer paid late.
+async fn late(yeyak: &Yeyak, policy: LatePaymentPolicy, taken: bool) -> (Place, yeyak::Client, String, Payment) {
+    let (place, client, booking, attempt, key) = ready(yeyak, Plan { late: policy, ..Plan::default() }).await;
+    yeyak.clock.advance(TimeDelta::minutes(16));
+    assert!(is(&get(&client, &booking.id).await, State::Expired));
+    if taken {
+        place.hold(&yeyak.member().await, nights(0, 2)).await.expect("takes the nights");
+    }
+    yeyak.capture_behind_our_back(&attempt, &key, 2 * PRICE).await;
+    yeyak.settle().await;
+    (place, client, booking.id, attempt)
+}
+
+#[tokio::test]
+async fn late_money_goes_back_where_the_seller_wants_it_so() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt) = late(&yeyak, LatePaymentPolicy::Refund, false).await;
+    assert!(is(&get(&client, &booking).await, State::Expired));
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Refunded);
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn late_money_pays_where_the_nights_are_still_free() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, _) = late(&yeyak, LatePaymentPolicy::AcceptIfAvailable, false).await;
+    assert!(is(&get(&client, &booking).await, State::Confirmed));
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn late_money_goes_back_where_the_nights_are_gone() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt) = late(&yeyak, LatePaymentPolicy::AcceptIfAvailable, true).await;
+    assert!(is(&get(&client, &booking).await, State::Expired));
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Refunded);
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn late_money_waits_for_the_seller_where_the_seller_decides() {
+    let yeyak = Yeyak::new().await;
+    let (place, client, booking, attempt) = late(&yeyak, LatePaymentPolicy::Manual, false).await;
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::NeedsDecision);
+    let decide = |decision: Decision| {
+        let request = ResolvePaymentRequest { id: attempt.id.clone(), decision: decision.into(), ..Default::default() };
+        place.seller.payments().resolve_payment(request)
+    };
+
+    let accepted = decide(Decision::Accept).await.expect("accepts");
+
+    assert_eq!(accepted.state(), Paid::Captured);
+    assert!(is(&get(&client, &booking).await, State::Confirmed));
+    assert_eq!(decide(Decision::Refund).await.expect_err("decided").reason, ErrorReason::PaymentDecided);
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn a_seller_gives_back_a_part_and_never_more_than_was_paid() {
+    let yeyak = Yeyak::new().await;
+    let (place, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    confirm(&client, &attempt, key).await.expect("confirms");
+    let give_back = |won| {
+        let amount = Some(Money { currency_code: "KRW".into(), minor_units: won });
+        let request = RefundPaymentRequest { id: attempt.id.clone(), amount, reason: "소음".into(), ..Default::default() };
+        place.seller.payments().refund_payment(request)
+    };
+
+    give_back(50_000).await.expect("gives back");
+    let outcomes = join_all((0..8).map(|_| give_back(50_000))).await;
+
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
+    yeyak.settle().await;
+    assert_eq!(minor(&get(&client, &booking.id).await.refunded), 2 * PRICE);
+    let foreign = yeyak.seller().await.payments().get_payment(GetPaymentRequest { id: attempt.id.clone() }).await;
+    assert_eq!(foreign.expect_err("not theirs").reason, ErrorReason::NotFound);
+    yeyak.check().await;
+}
+
+#[tokio::test]
+async fn an_expired_booking_is_not_to_be_paid() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let expired = place.hold(&client, nights(0, 1)).await.expect("holds");
+    yeyak.clock.advance(TimeDelta::minutes(15));
+    let refused = client.payments().prepare_payment(yeyak::proto::payment::v1::PreparePaymentRequest {
+        booking_id: expired.id,
+        ..Default::default()
+    });
+    assert_eq!(refused.await.expect_err("too late").reason, ErrorReason::BookingExpired);
+    yeyak.check().await;
+}
