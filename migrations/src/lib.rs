@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_kit;
 mod m0002_member;
+mod m0003_stay;
 mod m0004_inventory;
 
 /// Brings a database to the schema of this release.
@@ -15,7 +16,12 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_kit::Migration), Box::new(m0002_member::Migration), Box::new(m0004_inventory::Migration)]
+        vec![
+            Box::new(m0001_kit::Migration),
+            Box::new(m0002_member::Migration),
+            Box::new(m0003_stay::Migration),
+            Box::new(m0004_inventory::Migration),
+        ]
     }
 }
 

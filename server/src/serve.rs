@@ -26,6 +26,7 @@ pub use self::jobs::{Job, Jobs};
 use crate::backend::queue::{Consumer, DatabaseQueue, Queue, Relay};
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
+use crate::inventory::Inventory;
 use crate::kit::Kit;
 use crate::kit::clock::{Clock, SystemClock};
 use crate::kit::id::Ids;
@@ -36,6 +37,7 @@ use crate::layer::auth::AuthLayer;
 use crate::layer::rate::{RateLimits, Rates};
 use crate::layer::{self, Catalog};
 use crate::member::{MemberSettings, Members, TokenSettings};
+use crate::stay::Stays;
 
 /// Why the server can't start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +108,10 @@ pub struct Platform {
     pub kit: Kit,
     /// The members.
     pub members: Members,
+    /// The rooms of each night.
+    pub inventory: Inventory,
+    /// What can be stayed in.
+    pub stays: Stays,
     /// Work that repeats.
     pub jobs: Jobs,
     queue: Arc<dyn Queue>,
@@ -143,6 +149,8 @@ impl Platform {
         let kit = Kit::new(db, world.clock, world.ids, Arc::new(keys));
 
         let members = Members::new(kit.clone(), &member_settings(&config));
+        let inventory = Inventory::new(kit.clone());
+        let stays = Stays::new(kit.clone(), Arc::new(inventory.clone()));
 
         let consumers: Vec<Arc<dyn Consumer>> = Vec::new();
         let queue: Arc<dyn Queue> = Arc::new(DatabaseQueue::new(kit.clone(), &consumers));
@@ -154,6 +162,8 @@ impl Platform {
             config,
             kit,
             members,
+            inventory,
+            stays,
             jobs,
             queue,
             consumers,
@@ -175,7 +185,20 @@ impl Platform {
             .add_service(self.health.server())
             .add_service(descriptors().build_v1().map_err(other)?)
             .add_service(descriptors().build_v1alpha().map_err(other)?)
-            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit));
+            .add_service(self.members.auth_service().max_decoding_message_size(limit).max_encoding_message_size(limit))
+            .add_service(
+                self.stays.property_service().max_decoding_message_size(limit).max_encoding_message_size(limit),
+            )
+            .add_service(
+                self.stays.room_type_service().max_decoding_message_size(limit).max_encoding_message_size(limit),
+            )
+            .add_service(
+                self.stays.rate_plan_service().max_decoding_message_size(limit).max_encoding_message_size(limit),
+            )
+            .add_service(
+                self.stays.calendar_service().max_decoding_message_size(limit).max_encoding_message_size(limit),
+            )
+            .add_service(self.stays.search_service().max_decoding_message_size(limit).max_encoding_message_size(limit));
         Ok(routes.routes().prepare())
     }
 
@@ -314,6 +337,9 @@ impl Platform {
             tasks.spawn(async move { queue.consume(consumer, stop).await });
         }
         self.jobs.start(&wanted, workers, tasks);
+        // Not a worker to be chosen: whoever answers searches needs it.
+        let (stays, stop) = (self.stays.clone(), workers.clone());
+        tasks.spawn(async move { stays.keep_index(stop).await });
     }
 
     fn tls(&self) -> Result<Option<ServerTlsConfig>, ServeError> {
