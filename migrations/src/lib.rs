@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_kit;
 mod m0002_member;
+mod m0003_stay;
 mod m0004_inventory;
 mod m0005_ledger_payment;
 mod m0006_booking;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_kit::Migration),
             Box::new(m0002_member::Migration),
+            Box::new(m0003_stay::Migration),
             Box::new(m0004_inventory::Migration),
             Box::new(m0005_ledger_payment::Migration),
             Box::new(m0006_booking::Migration),

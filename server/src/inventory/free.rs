@@ -3,7 +3,8 @@
 //! Freshness: what this process has committed is seen by the next [`FreeRooms::refresh`], and holds end on time at every
 //! look. On embedded backends there is no other process. Nothing is sold by it: a hold asks the table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::model::{self, Hold, RoomNight};
@@ -29,36 +30,78 @@ struct Known {
 pub struct FreeRooms {
     kit: Kit,
     known: Arc<RwLock<HashMap<RoomTypeId, Arc<Known>>>>,
-    /// Room types that have changed since they were read.
-    changed: Arc<Mutex<HashSet<RoomTypeId>>>,
+    /// Room types that have changed since they were read, each with the number of its last change.
+    changed: Arc<Mutex<HashMap<RoomTypeId, u64>>>,
+    changes: Arc<AtomicU64>,
+    /// Held by who reads, so that whoever comes behind finds what was committed before it came.
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl FreeRooms {
     pub(super) fn new(kit: Kit) -> Self {
-        Self { kit, known: Arc::default(), changed: Arc::default() }
+        Self { kit, known: Arc::default(), changed: Arc::default(), changes: Arc::default(), reading: Arc::default() }
     }
 
     /// Reads a room type again once the transaction has committed.
     pub(super) fn changes_with(&self, tx: &Tx, room_type: RoomTypeId) {
-        let changed = self.changed.clone();
-        tx.on_commit(move || _ = changed.lock().expect("nothing panics while it is held").insert(room_type));
+        let (changed, changes) = (self.changed.clone(), self.changes.clone());
+        tx.on_commit(move || {
+            let change = changes.fetch_add(1, Ordering::Relaxed);
+            _ = changed.lock().expect("nothing panics while it is held").insert(room_type, change);
+        });
     }
 
-    /// Reads what has changed. To be called before [`Self::free`], for the room types that will be asked for.
+    /// Reads what has changed, and what was never read. To be called before [`Self::free`], for the room types that will be
+    /// asked for.
     pub async fn refresh(&self, room_types: &[RoomTypeId]) -> Result<(), Error> {
-        let stale: Vec<_> = {
-            let mut changed = self.changed.lock().expect("nothing panics while it is held");
-            let known = self.known.read().expect("nothing panics while it is held");
-            let wanted = |id: &&RoomTypeId| changed.contains(id) || !known.contains_key(id);
-            let stale: Vec<_> = room_types.iter().filter(wanted).copied().collect();
-            stale.iter().for_each(|id| _ = changed.remove(id));
-            stale
+        if self.stale(room_types).is_empty() {
+            return Ok(());
+        }
+        let _turn = self.reading.lock().await;
+        let stale = self.stale(room_types);
+        self.read_stale(stale).await
+    }
+
+    /// Reads again whatever has changed since it was read.
+    pub async fn refresh_changed(&self) -> Result<(), Error> {
+        if self.changed.lock().expect("nothing panics while it is held").is_empty() {
+            return Ok(());
+        }
+        let _turn = self.reading.lock().await;
+        let stale = {
+            let changed = self.changed.lock().expect("nothing panics while it is held");
+            changed.iter().map(|(id, change)| (*id, Some(*change))).collect()
         };
+        self.read_stale(stale).await
+    }
+
+    /// The room types to be read, with the change that makes them so.
+    fn stale(&self, room_types: &[RoomTypeId]) -> Vec<(RoomTypeId, Option<u64>)> {
+        let changed = self.changed.lock().expect("nothing panics while it is held");
+        let known = self.known.read().expect("nothing panics while it is held");
+        let marked = room_types.iter().map(|id| (*id, changed.get(id).copied()));
+        marked.filter(|(id, change)| change.is_some() || !known.contains_key(id)).collect()
+    }
+
+    async fn read_stale(&self, stale: Vec<(RoomTypeId, Option<u64>)>) -> Result<(), Error> {
         for chunk in stale.chunks(CHUNK) {
-            if let Err(error) = self.read(chunk).await {
-                self.changed.lock().expect("nothing panics while it is held").extend(stale);
-                return Err(error);
+            let ids: Vec<_> = chunk.iter().map(|(id, _)| *id).collect();
+            self.read(&ids).await?;
+            let mut changed = self.changed.lock().expect("nothing panics while it is held");
+            for (id, change) in chunk {
+                // What has changed again meanwhile is read again.
+                if change.is_some() && changed.get(id) == change.as_ref() {
+                    changed.remove(id);
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Reads room types, whatever is known of them.
+    pub(super) async fn reread(&self, room_types: &[RoomTypeId]) -> Result<(), Error> {
+        for chunk in room_types.chunks(CHUNK) {
+            self.read(chunk).await?;
         }
         Ok(())
     }

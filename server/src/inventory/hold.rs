@@ -40,7 +40,7 @@ impl Inventory {
         wanted.sort_by_key(|line| (line.room_type, line.nights.check_in()));
         for line in wanted {
             let rooms = i64::from(line.rooms);
-            store::materialise(tx, line.room_type, line.nights, i64::from(line.room_count)).await?;
+            store::materialise(tx, line.room_type, line.nights.dates(), i64::from(line.room_count)).await?;
             let nights = store::lock(tx, line.room_type, line.nights).await?;
             let full: Vec<_> = nights.iter().filter(|night| night.left() < rooms).map(|night| night.date).collect();
             if !full.is_empty() {

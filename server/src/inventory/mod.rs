@@ -14,6 +14,7 @@ mod error;
 mod free;
 mod hold;
 mod model;
+mod rooms;
 mod settle;
 mod store;
 

@@ -5,10 +5,13 @@ use super::error::InventoryError;
 use super::store;
 use crate::error::Error;
 use crate::kit::clock::Time;
-use crate::kit::date::{Date, Nights};
+use crate::kit::date::Date;
 use crate::kit::id::BookingId;
 use crate::kit::tx::Tx;
 use crate::stay::RoomTypeId;
+
+/// How many nights are set with one statement.
+const CHUNK: usize = 500;
 
 impl Inventory {
     /// Holds a booking's nights until another time; `None` keeps them until they are sold or released.
@@ -40,13 +43,14 @@ impl Inventory {
 
     /// Sets how many rooms of a type are for sale in some nights; refused when more are held and sold in one of them.
     pub async fn set_rooms(&self, tx: &Tx, room_type: RoomTypeId, dates: &[Date], rooms: u32) -> Result<(), Error> {
-        for date in dates {
-            let night = Nights::between(*date, *date + chrono::Days::new(1)).map_err(Error::internal)?;
-            store::materialise(tx, room_type, night, i64::from(rooms)).await?;
-            if !store::set_total(tx, room_type, *date, i64::from(rooms)).await? {
-                let taken = store::lock(tx, room_type, night).await?.first().map_or(0, |night| night.held + night.sold);
-                return Err(InventoryError::RoomsSold { room_type, date: *date, taken }.into());
+        for dates in dates.chunks(CHUNK) {
+            store::materialise(tx, room_type, dates.iter().copied(), i64::from(rooms)).await?;
+            let nights = store::lock_dates(tx, room_type, dates).await?;
+            if let Some(night) = nights.iter().find(|night| night.held + night.sold > i64::from(rooms)) {
+                let taken = night.held + night.sold;
+                return Err(InventoryError::RoomsSold { room_type, date: night.date, taken }.into());
             }
+            store::set_total(tx, room_type, dates, i64::from(rooms)).await?;
         }
         self.free.changes_with(tx, room_type);
         Ok(())

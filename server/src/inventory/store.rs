@@ -59,8 +59,13 @@ pub(super) async fn shift(tx: &Tx, room_type: RoomTypeId, nights: Nights, held: 
 }
 
 /// Makes the rows that are missing, with the rooms that the room type has.
-pub(super) async fn materialise(tx: &Tx, room_type: RoomTypeId, nights: Nights, total: i64) -> Result<(), Error> {
-    let rows = nights.dates().map(|date| room_night::ActiveModel {
+pub(super) async fn materialise(
+    tx: &Tx,
+    room_type: RoomTypeId,
+    dates: impl Iterator<Item = Date>,
+    total: i64,
+) -> Result<(), Error> {
+    let rows = dates.map(|date| room_night::ActiveModel {
         room_type_id: ActiveValue::Set(room_type.0),
         date: ActiveValue::Set(date),
         total: ActiveValue::Set(total),
@@ -76,16 +81,27 @@ pub(super) async fn materialise(tx: &Tx, room_type: RoomTypeId, nights: Nights, 
     }
 }
 
-/// Sets how many rooms there are in a night; false when more are held and sold.
-pub(super) async fn set_total(tx: &Tx, room_type: RoomTypeId, date: Date, total: i64) -> Result<bool, Error> {
-    let set = room_night::Entity::update_many()
+/// Some nights that have rows, locked in the order of their dates.
+pub(super) async fn lock_dates(tx: &Tx, room_type: RoomTypeId, dates: &[Date]) -> Result<Vec<RoomNight>, Error> {
+    let mut rows = room_night::Entity::find()
+        .filter(Column::RoomTypeId.eq(room_type.0))
+        .filter(Column::Date.is_in(dates.iter().copied()))
+        .order_by_asc(Column::Date);
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        rows = rows.lock_exclusive();
+    }
+    Ok(rows.all(&**tx).await?.into_iter().map(RoomNight::from).collect())
+}
+
+/// Sets how many rooms there are in some nights, which are locked and whose held and sold rooms it holds.
+pub(super) async fn set_total(tx: &Tx, room_type: RoomTypeId, dates: &[Date], total: i64) -> Result<(), Error> {
+    room_night::Entity::update_many()
         .col_expr(Column::Total, Expr::value(total))
         .filter(Column::RoomTypeId.eq(room_type.0))
-        .filter(Column::Date.eq(date))
-        .filter(Expr::col(Column::Held).add(Expr::col(Column::Sold)).lte(total))
+        .filter(Column::Date.is_in(dates.iter().copied()))
         .exec(&**tx)
         .await?;
-    Ok(set.rows_affected == 1)
+    Ok(())
 }
 
 /// Every night from a date on that has a row, of many room types.

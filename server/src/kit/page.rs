@@ -2,17 +2,28 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Datelike;
 use prost::Name;
 use uuid::Uuid;
 use yeyak_proto::Paged;
 
+use super::date::Date;
 use super::keyring::{Keyring, Purpose};
 use super::violation::Violations;
 use crate::error::{Error, ErrorReason, Fault};
 
-const DEFAULT: i32 = 50;
-const LIMIT: i32 = 200;
+/// The sizes of most lists.
+const SIZES: Sizes = Sizes { default: 50, most: 200 };
 const MAC: usize = 16;
+
+/// How many items a page of a list has.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// When the request doesn't say.
+    pub default: i32,
+    /// However many it asks for.
+    pub most: i32,
+}
 
 /// Where a page begins and how long it is.
 #[derive(Clone, Debug)]
@@ -42,6 +53,16 @@ impl PageKey for Uuid {
     }
 }
 
+impl PageKey for Date {
+    fn encode(&self) -> Vec<u8> {
+        self.num_days_from_ce().to_be_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::from_num_days_from_ce_opt(i32::from_be_bytes(bytes.try_into().ok()?))
+    }
+}
+
 impl<A: PageKey> PageKey for (i64, A) {
     fn encode(&self) -> Vec<u8> {
         [&self.0.to_be_bytes()[..], &self.1.encode()].concat()
@@ -56,11 +77,16 @@ impl<A: PageKey> PageKey for (i64, A) {
 impl<K: PageKey> Page<K> {
     /// The page that a request asks for. A size of 0 is the default of 50; above 200 it is 200.
     pub fn of<R: Paged + Name>(keys: &Keyring, request: &R) -> Result<Self, Error> {
+        Self::sized(keys, request, SIZES)
+    }
+
+    /// The page that a request asks for, of a list with sizes of its own.
+    pub fn sized<R: Paged + Name>(keys: &Keyring, request: &R, sizes: Sizes) -> Result<Self, Error> {
         let mut violations = Violations::new();
         violations.require("page_size", request.page_size() >= 0, "must not be negative");
         let size = match request.page_size() {
-            0 => DEFAULT,
-            size => size.min(LIMIT),
+            0 => sizes.default,
+            size => size.min(sizes.most),
         };
         // With the name of the list: a token of one is refused by all others.
         let arguments = [R::full_name().as_bytes(), &request.arguments()].concat();
@@ -74,13 +100,22 @@ impl<K: PageKey> Page<K> {
 
     /// Cuts what was read, one more than the page's size, to the page, and makes the token of the next.
     pub fn cut<T>(&self, keys: &Keyring, mut items: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
-        let size = usize::try_from(self.size).expect("at most 200");
-        if items.len() <= size {
+        if items.len() <= self.limit() {
             return (items, String::new());
         }
-        items.truncate(size);
-        let token = items.last().map(|last| seal(keys, &self.arguments, &key(last).encode()));
+        items.truncate(self.limit());
+        let token = items.last().map(|last| self.token(keys, &key(last)));
         (items, token.unwrap_or_default())
+    }
+
+    /// The token of the page that begins behind a key.
+    pub fn token(&self, keys: &Keyring, key: &K) -> String {
+        seal(keys, &self.arguments, &key.encode())
+    }
+
+    /// How many items the page has at most.
+    pub fn limit(&self) -> usize {
+        usize::try_from(self.size).expect("a few hundred")
     }
 
     /// How many rows to read: one more than the page has, to know whether there is another.

@@ -98,6 +98,8 @@ impl Platform {
 
     fn start_work(&self) {
         let Stop { workers, tasks, .. } = &self.stop;
+        let (stays, stop) = (self.stays.clone(), workers.clone());
+        tasks.spawn(async move { stays.keep_index(stop).await });
         let wanted = |name: &str| self.config.workers.iter().any(|worker| worker == "all" || worker == name);
         if wanted("relay") {
             let (relay, stop) = (self.relay.clone(), workers.clone());

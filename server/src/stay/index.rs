@@ -31,9 +31,9 @@ use crate::kit::date::Nights;
 /// Knows how many rooms are free: those for sale, less those held and sold. It stands here because search stands below the
 /// inventory that counts. Asked for each room type that might fit, so it answers from memory and at once.
 pub trait Availability: Debug + Send + Sync {
-    /// Writes the number of free rooms for each night of the stay, in order; 0 for what it doesn't know. `free` is as long as
-    /// the stay.
-    fn free(&self, room_type: RoomTypeId, nights: Nights, free: &mut [i32]);
+    /// Writes the number of free rooms for each night of the stay, in order; `room_count` for nights that nobody has touched.
+    /// `free` is as long as the stay.
+    fn free(&self, room_type: RoomTypeId, room_count: u32, nights: Nights, free: &mut [i32]);
 }
 
 /// The listed properties.
@@ -103,6 +103,11 @@ impl Index {
         let listing = snapshot.listing(*snapshot.rooms.get(&id)?)?;
         let at = listing.rooms().iter().position(|room| room.id == id)?;
         Some((Arc::clone(listing), at))
+    }
+
+    /// The version of the rows that a property was last read from, for sale or not.
+    pub fn version(&self, id: PropertyId) -> Option<i64> {
+        self.held.lock().expect("no writer panics").get(&id).map(|held| held.version)
     }
 
     /// Applies changes in one new snapshot; tells whether there was anything to apply.

@@ -1,18 +1,25 @@
 //! What a stay is made of, without tables and without waiting.
 
 mod cancellation;
+mod listed;
 mod place;
 mod price;
 mod restriction;
+mod room_draft;
 
 pub use cancellation::{
     CancellationPolicy, NotTiers, Peak, RefundTerms, RefundTier, RefundTiers, Season, refund_percent,
+};
+pub use listed::{
+    About, Meals, PlanChange, PlanTerms, Property, PropertyChange, PropertyState, RatePlan, RoomAbout, RoomType,
+    SaleState,
 };
 pub use place::{Amenities, Amenity, GeoPoint, NotAPoint, NotARegion, Photo, Rating, Region};
 pub(in crate::stay) use price::total;
 pub use price::{NightPrice, NightRate, NotARate, Offer, Rate, StayPrice, price_stay};
 pub(in crate::stay) use restriction::check;
 pub use restriction::{NotLimits, Refusal, Restriction, Restrictions, StayLimits, refusals_in_short};
+pub use room_draft::{RoomChange, RoomDraft};
 
 use crate::kit::date::Nights;
 use crate::typed_id;

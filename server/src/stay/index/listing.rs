@@ -59,6 +59,8 @@ pub struct Room {
     pub occupancy: Occupancy,
     /// What it offers beside the property.
     pub amenities: Amenities,
+    /// How many rooms there are in a night for which nothing else is known.
+    pub room_count: u32,
     /// What the calendar allows, from the base date on, night by night.
     pub restrictions: Vec<Restrictions>,
     /// Its open rate plans.

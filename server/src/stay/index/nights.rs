@@ -45,7 +45,7 @@ impl Index {
         let (room, nights) = (&listing.rooms()[at], wanted.nights());
         let (day, today) = (listing.day(nights.check_in()), local_date(listing.details().zone, now));
         let mut free = vec![0; usize::from(nights.count())];
-        availability.free(room_type, nights, &mut free);
+        availability.free(room_type, room.room_count, nights, &mut free);
         // No room need be free on the check-out date.
         free.push(0);
         let asked = |id: RatePlanId| plan.is_none_or(|plan| plan == id);
@@ -74,7 +74,7 @@ impl Index {
         let (room, currency) = (&listing.rooms()[at], listing.details().currency);
         let (day, today) = (listing.day(nights.check_in()), local_date(listing.details().zone, now));
         let mut free = vec![0; usize::from(nights.count())];
-        availability.free(room_type, nights, &mut free);
+        availability.free(room_type, room.room_count, nights, &mut free);
         let night = |(offset, date, free): (u16, Date, i32)| {
             let restrictions = room.restrictions(day, offset);
             let lowest = room.lowest_price(day, offset).map(|rate| Money::new(currency, rate.minor()));

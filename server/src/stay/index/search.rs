@@ -223,7 +223,7 @@ impl Search<'_> {
                 continue;
             }
             self.free.fill(0);
-            self.availability.free(room.id, query.wanted.nights(), &mut self.free);
+            self.availability.free(room.id, room.room_count, query.wanted.nights(), &mut self.free);
             let least = self.free.iter().copied().min().unwrap_or(0);
             if least < i32::from(query.wanted.rooms()) {
                 continue;

@@ -42,7 +42,7 @@ struct Free {
 }
 
 impl Availability for Free {
-    fn free(&self, room_type: RoomTypeId, nights: Nights, free: &mut [i32]) {
+    fn free(&self, room_type: RoomTypeId, _room_count: u32, nights: Nights, free: &mut [i32]) {
         for (date, free) in nights.dates().zip(free) {
             *free = self.except.get(&(room_type, date)).copied().unwrap_or(self.everywhere);
         }
@@ -90,7 +90,8 @@ fn plan(id: RatePlanId, prices: &[i64]) -> Plan {
 fn room(id: RoomTypeId, plans: Vec<Plan>) -> Room {
     let occupancy = Occupancy::new(2, 4, Rate::new(20_000).ok()).expect("occupancy");
     let restrictions = vec![Restrictions::default(); 30];
-    Room { id, name: "Double".to_owned(), occupancy, amenities: Amenities::default(), restrictions, plans }
+    let amenities = Amenities::default();
+    Room { id, name: "Double".to_owned(), occupancy, amenities, room_count: 3, restrictions, plans }
 }
 
 /// A property with one room type under one plan, at a price for each of thirty nights.

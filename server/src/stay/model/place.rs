@@ -131,6 +131,16 @@ impl Amenities {
         Self(self.0 | other.0)
     }
 
+    /// The set as one number, as a column has it.
+    pub fn bits(self) -> i64 {
+        self.0.cast_signed()
+    }
+
+    /// The set of a number that [`Self::bits`] gave.
+    pub fn of_bits(bits: i64) -> Self {
+        Self(bits.cast_unsigned())
+    }
+
     /// Each of them, by number.
     pub fn iter(self) -> impl Iterator<Item = Amenity> {
         (1..64).filter(move |number| self.0 >> number & 1 == 1).map(Amenity)

@@ -1,0 +1,6 @@
+//! Searching and pricing over the index.
+
+mod convert;
+mod offer;
+mod read;
+mod rpc;

@@ -1,0 +1,49 @@
+//! What is found, what it costs, and which nights there are.
+
+use crate::error::{Error, NotFound};
+use crate::kit::date::Nights;
+use crate::kit::page::PageKey;
+use crate::stay::Stays;
+use crate::stay::index::{Found, Key, Night, Priced, Query};
+use crate::stay::model::{PropertyId, RatePlanId, RoomTypeId, Wanted};
+
+impl PageKey for Key {
+    fn encode(&self) -> Vec<u8> {
+        (self.rank, self.property.0).encode()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (rank, property) = PageKey::decode(bytes)?;
+        Some(Self { rank, property: PropertyId(property) })
+    }
+}
+
+impl Stays {
+    /// Finds the properties that have the rooms on every night, each with its cheapest offer.
+    pub(super) async fn search(&self, query: &Query) -> Result<Found, Error> {
+        let index = self.catalogue.whole().await?;
+        Ok(index.search(query, &*self.rooms, self.kit.clock.now()))
+    }
+
+    /// Prices a stay under one plan or all of them.
+    pub(super) async fn price(
+        &self,
+        room_type: RoomTypeId,
+        plan: Option<RatePlanId>,
+        wanted: &Wanted,
+    ) -> Result<Vec<Priced>, Error> {
+        let index = self.catalogue.of_room_type(room_type).await?;
+        let priced = index.price(room_type, plan, wanted, &*self.rooms, self.kit.clock.now());
+        priced.ok_or_else(|| match plan.filter(|_| index.room_type(room_type).is_some()) {
+            Some(plan) => NotFound::new("rate_plan", plan).into(),
+            None => NotFound::new("room_type", room_type).into(),
+        })
+    }
+
+    /// The nights of a room type, for a guest to choose from.
+    pub(super) async fn nights(&self, room_type: RoomTypeId, nights: Nights) -> Result<Vec<Night>, Error> {
+        let index = self.catalogue.of_room_type(room_type).await?;
+        let nights = index.nights(room_type, nights, &*self.rooms, self.kit.clock.now());
+        nights.ok_or_else(|| NotFound::new("room_type", room_type).into())
+    }
+}
