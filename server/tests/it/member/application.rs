@@ -176,8 +176,8 @@ async fn applications_are_seen_by_their_member_and_decided_by_admins_alone() {
         Ok::<_, Error>(answer.seller_applications.into_iter().map(|found| found.id).collect::<Vec<_>>())
     };
     assert_eq!(list(&client, State::Pending).await.expect_err("not an admin").reason, ErrorReason::AccessDenied);
-    assert_eq!(list(&admin, State::Pending).await.expect("lists"), [open.clone()]);
-    assert_eq!(list(&admin, State::Unspecified).await.expect("lists"), [id, open]);
+    assert_eq!(list(&admin, State::Unspecified).await.expect("lists"), [id, open.clone()]);
+    assert_eq!(list(&admin, State::Pending).await.expect("lists"), [open]);
 }
 
 #[tokio::test]
