@@ -95,6 +95,7 @@ async fn book_a_stay(url: &str) -> Result<(), Box<dyn Error>> {
 /// Does what a person does in a browser: opens the pay page and presses *Pay*. Gives the key with which the provider knows
 /// the payment, from the address that it sends the browser back to.
 async fn press_pay(checkout_url: &str) -> Result<String, Box<dyn Error>> {
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| "installed twice")?;
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
     let page = browser.get(checkout_url).send().await?;
     let page = location(&page, checkout_url)?;

@@ -140,8 +140,7 @@ impl Platform {
         let (payments, simulator) = pay::open(&config, &kit, http.address, stop.tasks.clone()).await?;
         let bus = Arc::new(MemoryBus::default());
         let settings = booking_settings(&config);
-        let bookings =
-            Bookings::new(kit.clone(), settings, stays.clone(), inventory.clone(), payments.clone(), bus);
+        let bookings = Bookings::new(kit.clone(), settings, stays.clone(), inventory.clone(), payments.clone(), bus);
 
         let consumers: Vec<Arc<dyn Consumer>> = vec![payments.consumer()];
         let queue: Arc<dyn Queue> = Arc::new(DatabaseQueue::new(kit.clone(), &consumers));

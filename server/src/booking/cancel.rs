@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
+use super::Bookings;
 use super::error::BookingError;
 use super::model::{Booking, Cancellation, Event, Party, Refund, State};
 use super::token::{self, CancellationQuote};
-use super::Bookings;
 use crate::error::Error;
 use crate::kit::caller::{Actor, Member, Seller};
 use crate::kit::clock::Time;

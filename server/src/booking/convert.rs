@@ -3,11 +3,11 @@
 use yeyak_proto::yeyak::booking::v1 as pb;
 use yeyak_proto::yeyak::common::v1 as common;
 
+use super::cancel::QuotedCancellation;
+use super::change::QuotedChange;
 use super::create::Create;
 use super::model::{Booking, Cancellation, Event, Guest, Line, Party, State};
 use super::quote::{AskQuote, Quoted};
-use super::cancel::QuotedCancellation;
-use super::change::QuotedChange;
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::date::{self, Nights};

@@ -64,7 +64,8 @@ impl Bookings {
     ) -> Result<Reply<Booking>, Error> {
         self.by_seller(caller, id, "DeclineBooking", Event::Decline, key, async |tx, after| {
             let time = self.kit.clock.now();
-            let cancellation = Cancellation { party: Party::Seller, time, fee: 0, refund: 0, reason: reason.to_owned() };
+            let cancellation =
+                Cancellation { party: Party::Seller, time, fee: 0, refund: 0, reason: reason.to_owned() };
             self.inventory.release(&tx, id).await?;
             Ok(Booking { expire_time: None, cancellation: Some(cancellation), ..after })
         })

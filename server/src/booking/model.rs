@@ -284,7 +284,9 @@ impl Booking {
         }
         let (arrival, departure) = (self.check_in(), self.check_out());
         match event {
-            Event::Cancel | Event::Change if state == State::Confirmed && self.is_day(arrival.succ_opt().unwrap_or(arrival), now) => {
+            Event::Cancel | Event::Change
+                if state == State::Confirmed && self.is_day(arrival.succ_opt().unwrap_or(arrival), now) =>
+            {
                 Some("the stay has begun".to_owned())
             }
             Event::Extend if now + TimeDelta::seconds(1) >= self.hold_limit_time => {

@@ -69,7 +69,9 @@ impl Payable for Bookings {
             LatePayment::Manual => Ok(Received::Undecided),
             LatePayment::AcceptIfAvailable => match self.take_again(tx, &before, amount, actor).await {
                 Ok(()) => Ok(Received::Accepted),
-                Err(error) if matches!(error.fault(), Some(InventoryError::NightsTaken { .. })) => Ok(Received::GiveBack),
+                Err(error) if matches!(error.fault(), Some(InventoryError::NightsTaken { .. })) => {
+                    Ok(Received::GiveBack)
+                }
                 Err(error) => Err(error),
             },
         }

@@ -3,9 +3,9 @@
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tonic::{Request, Response, Status};
+use yeyak_proto::Mutation;
 use yeyak_proto::yeyak::booking::v1 as pb;
 use yeyak_proto::yeyak::booking::v1::booking_service_server::{BookingService, BookingServiceServer};
-use yeyak_proto::Mutation;
 
 use super::model::Booking;
 use super::store::Of;

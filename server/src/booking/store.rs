@@ -138,11 +138,7 @@ fn read_line(row: line::Model) -> Result<Line, Error> {
     })
 }
 
-async fn with_lines(
-    conn: &impl ConnectionTrait,
-    kit: &Kit,
-    rows: Vec<booking::Model>,
-) -> Result<Vec<Booking>, Error> {
+async fn with_lines(conn: &impl ConnectionTrait, kit: &Kit, rows: Vec<booking::Model>) -> Result<Vec<Booking>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -155,7 +151,12 @@ async fn with_lines(
     for row in found {
         lines.entry(row.booking_id).or_default().push(read_line(row)?);
     }
-    rows.into_iter().map(|row| { let lines = lines.remove(&row.id).unwrap_or_default(); read(kit, row, lines) }).collect()
+    rows.into_iter()
+        .map(|row| {
+            let lines = lines.remove(&row.id).unwrap_or_default();
+            read(kit, row, lines)
+        })
+        .collect()
 }
 
 pub(super) async fn find(conn: &impl ConnectionTrait, kit: &Kit, id: BookingId) -> Result<Option<Booking>, Error> {

@@ -20,7 +20,8 @@ impl Bookings {
         let now = self.kit.clock.now();
         let state = before.state_at(now);
         if let Some(why) = before.blocked(event, now) {
-            let expired = state == State::Expired && matches!(event, Event::BeginPayment | Event::Extend | Event::Approve);
+            let expired =
+                state == State::Expired && matches!(event, Event::BeginPayment | Event::Extend | Event::Approve);
             return Err(match expired {
                 true => BookingError::Expired(before.id),
                 false => BookingError::Blocked { booking: before.id, action: event.name(), state, why },

@@ -6,8 +6,8 @@ use futures::Stream;
 use futures::stream;
 use tokio::time::timeout;
 
-use super::model::{Booking, State};
 use super::Bookings;
+use super::model::{Booking, State};
 use crate::backend::bus::Subscription;
 use crate::error::Error;
 use crate::kit::caller::Member;

@@ -32,7 +32,9 @@ impl Check {
         if self.json {
             let violations: Vec<_> = found
                 .iter()
-                .map(|broken| json!({ "invariant": broken.invariant, "subject": broken.subject, "found": broken.found }))
+                .map(
+                    |broken| json!({ "invariant": broken.invariant, "subject": broken.subject, "found": broken.found }),
+                )
                 .collect();
             output::json(&json!({ "checked": checked, "violations": violations }))?;
         } else {

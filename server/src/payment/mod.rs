@@ -84,6 +84,11 @@ impl Payments {
         }
     }
 
+    /// Who takes the money.
+    pub fn provider(&self) -> &dyn Provider {
+        &*self.provider
+    }
+
     /// Says what is paid for. Until then nothing can be prepared; a second call changes nothing.
     pub fn pays_for(&self, payable: Arc<dyn Payable>) {
         if self.payable.set(payable).is_err() {

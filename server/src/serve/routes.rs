@@ -50,7 +50,7 @@ impl Platform {
             self.stays.room_type_service(),
             self.stays.rate_plan_service(),
             self.stays.calendar_service(),
-            self.stays.stay_search_service(),
+            self.stays.search_service(),
             self.ledger.service(),
             self.payments.service(),
             self.bookings.service(),

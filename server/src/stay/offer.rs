@@ -33,9 +33,6 @@ pub struct StayOffer {
     pub needs_approval: bool,
     /// What becomes of a payment that comes too late.
     pub late_payment: LatePayment,
-    /// The revision of the property that all this was read from; [`Stays::assert_offered`](super::Stays::assert_offered)
-    /// compares it.
-    pub revision: i64,
 }
 
 /// What becomes of a payment that comes when its booking's hold has ended.

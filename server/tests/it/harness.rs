@@ -36,6 +36,8 @@ pub(crate) fn config(folder: &std::path::Path) -> Config {
         .with("http", "127.0.0.1:0")
         .with("metrics", "")
         .with("password.memory_kib", 8)
+        // Tests move the clock by months.
+        .with("token.refresh_days", 3650)
         .with("limit.member_calls_per_second", 1_000_000)
         .with("limit.member_burst", 1_000_000)
         .with("limit.address_calls_per_second", 1_000_000)

@@ -59,7 +59,6 @@ impl Default for Plan {
 
 pub(crate) struct Place {
     pub(crate) seller: Client,
-    pub(crate) property_id: String,
     pub(crate) room_type_id: String,
     pub(crate) rate_plan_id: String,
 }
@@ -98,12 +97,8 @@ impl Yeyak {
         };
         let create = CreateRatePlanRequest { rate_plan: Some(rate_plan), ..Default::default() };
         let rate_plan = seller.rate_plans().create_rate_plan(create).await.expect("a rate plan");
-        let place = Place {
-            seller,
-            property_id: property.id.clone(),
-            room_type_id: room_type.id,
-            rate_plan_id: rate_plan.id,
-        };
+        let place =
+            Place { seller, room_type_id: room_type.id, rate_plan_id: rate_plan.id };
         place.set_price(plan.price).await;
         let open = OpenPropertyRequest { id: property.id, ..Default::default() };
         place.seller.properties().open_property(open).await.expect("is for sale");
@@ -112,7 +107,10 @@ impl Yeyak {
 
     /// Does what a person does on the pay page: presses a button. Gives the provider's key.
     pub(crate) async fn press(&self, checkout_url: &str, choice: &str) -> Option<String> {
-        let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a browser");
+        // Installed by another test of this process: it is the same.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let browser =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a browser");
         let next = |answer: reqwest::Response| {
             let location = answer.headers()["location"].to_str().expect("an address").to_owned();
             answer.url().join(&location).expect("an address")
@@ -191,8 +189,7 @@ pub(crate) async fn get(client: &Client, id: &str) -> Booking {
 pub(crate) async fn cancel(client: &Client, booking: &Booking) -> Result<Booking, Error> {
     let ask = QuoteCancellationRequest { id: booking.id.clone() };
     let quote = client.bookings().quote_cancellation(ask).await?;
-    let request =
-        CancelBookingRequest { id: booking.id.clone(), quote_token: quote.token, ..Default::default() };
+    let request = CancelBookingRequest { id: booking.id.clone(), quote_token: quote.token, ..Default::default() };
     client.bookings().cancel_booking(request).await
 }
 

@@ -68,7 +68,7 @@ fn every_element_has_a_comment_and_every_error_that_an_rpc_names_exists() {
         (0..300).filter_map(|n| ErrorReason::try_from(n).ok()).map(|reason| reason.as_str_name()).collect();
     for file in pool.files().filter(|file| file.package_name().starts_with("yeyak.")) {
         let proto = file.file_descriptor_proto();
-        let mut check = |path: &[i32], name: &str| {
+        let check = |path: &[i32], name: &str| {
             let text = comment(&file, path);
             assert!(!text.trim().is_empty(), "{}: {name} has no comment", file.name());
             text

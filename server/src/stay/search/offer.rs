@@ -1,9 +1,9 @@
 //! What a booking asks of stays.
 
 use crate::error::{Error, NotFound};
-use crate::kit::tx::Tx;
+use crate::kit::date::Nights;
 use crate::stay::model::{RatePlanId, RoomTypeId, Wanted};
-use crate::stay::{StayError, StayOffer, Stays, store};
+use crate::stay::{Availability, Rooms, StayError, StayOffer, Stays, store};
 
 impl Stays {
     /// A stay with its price and its terms, as it can be had now.
@@ -16,6 +16,28 @@ impl Stays {
         rate_plan: RatePlanId,
         wanted: Wanted,
     ) -> Result<StayOffer, Error> {
+        self.offer_from(room_type, rate_plan, wanted, &*self.rooms).await
+    }
+
+    /// The same for who has rooms of the type in some nights already, and would give them up: those count as free.
+    pub async fn offer_again(
+        &self,
+        room_type: RoomTypeId,
+        rate_plan: RatePlanId,
+        wanted: Wanted,
+        own: Nights,
+    ) -> Result<StayOffer, Error> {
+        let given_up = GivenUp { rooms: &*self.rooms, nights: own, count: i32::from(wanted.rooms()) };
+        self.offer_from(room_type, rate_plan, wanted, &given_up).await
+    }
+
+    async fn offer_from(
+        &self,
+        room_type: RoomTypeId,
+        rate_plan: RatePlanId,
+        wanted: Wanted,
+        rooms: &dyn Availability,
+    ) -> Result<StayOffer, Error> {
         let now = self.kit.clock.now();
         let no_room_type = || Error::from(NotFound::new("room_type", room_type));
         let no_plan = || Error::from(NotFound::new("rate_plan", rate_plan));
@@ -24,7 +46,7 @@ impl Stays {
         let conn = self.kit.db.read();
         let property = store::property::get(conn, listing.id()).await?.ok_or_else(no_room_type)?;
         let plan = store::rate_plan::get(conn, rate_plan).await?.ok_or_else(no_plan)?;
-        let priced = index.price(room_type, Some(rate_plan), &wanted, &*self.rooms, now).ok_or_else(no_plan)?;
+        let priced = index.price(room_type, Some(rate_plan), &wanted, rooms, now).ok_or_else(no_plan)?;
         let priced = priced.into_iter().next().ok_or_else(no_plan)?;
         let refused = |refusals| StayError::Refused { room_type, rate_plan, refusals };
         let price = priced.price.map_err(refused)?;
@@ -44,16 +66,25 @@ impl Stays {
             terms: plan.terms.policy.resolve(&self.season, property.about.zone, check_in, now),
             needs_approval: property.about.needs_approval,
             late_payment: property.about.late_payment,
-            revision: listing.version(),
         })
     }
+}
 
-    /// Asserts, in the transaction that rests on it, that an offer is still what would be offered: nothing of its property has
-    /// changed, and nothing does until the transaction ends. A lost assertion reruns the operation from its load.
-    pub async fn assert_offered(&self, tx: &Tx, offer: &StayOffer) -> Result<(), Error> {
-        match store::property::pin(tx, offer.property).await? {
-            Some(revision) if revision == offer.revision => Ok(()),
-            _ => Err(Error::lost(offer.property)),
+/// Rooms as they would be if some were given up.
+#[derive(Debug)]
+struct GivenUp<'a> {
+    rooms: &'a dyn Rooms,
+    nights: Nights,
+    count: i32,
+}
+
+impl Availability for GivenUp<'_> {
+    fn free(&self, room_type: RoomTypeId, room_count: u32, nights: Nights, free: &mut [i32]) {
+        self.rooms.free(room_type, room_count, nights, free);
+        for (date, free) in nights.dates().zip(free) {
+            if self.nights.contains(date) {
+                *free += self.count;
+            }
         }
     }
 }

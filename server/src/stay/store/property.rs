@@ -186,15 +186,6 @@ pub(in crate::stay) async fn touch(
     touched.into_iter().next().map(Property::try_from).transpose()
 }
 
-/// Holds a property as it is until the transaction ends; its revision.
-pub(in crate::stay) async fn pin(tx: &Tx, id: PropertyId) -> Result<Option<i64>, Error> {
-    let mut row = Entity::find_by_id(id.0).select_only().column(Column::Revision);
-    if tx.get_database_backend() == sea_orm::DatabaseBackend::Postgres {
-        row = row.lock_shared();
-    }
-    Ok(row.into_tuple().one(&**tx).await?)
-}
-
 pub(in crate::stay) async fn get(conn: &impl ConnectionTrait, id: PropertyId) -> Result<Option<Property>, Error> {
     Entity::find_by_id(id.0).one(conn).await?.map(Property::try_from).transpose()
 }

@@ -109,13 +109,15 @@ async fn a_quote_is_honoured_over_the_boundary_of_a_tier_and_dies_with_a_change(
     let place = yeyak.place(Plan { policy: Preset::KrLodging, ..Plan::default() }).await;
     let client = yeyak.member().await;
     let booking = place.confirmed(&yeyak, &client, nights(0, 2)).await;
-    let before_midnight = chrono_tz::Asia::Seoul.from_local_datetime(&(arrival() - Days::new(2)).and_hms_opt(23, 59, 0).expect("a time"));
+    let before_midnight =
+        chrono_tz::Asia::Seoul.from_local_datetime(&(arrival() - Days::new(2)).and_hms_opt(23, 59, 0).expect("a time"));
     yeyak.clock.set(before_midnight.single().expect("an instant").to_utc());
     let ask = QuoteCancellationRequest { id: booking.id.clone() };
     let quote_token = client.bookings().quote_cancellation(ask).await.expect("a quote").token;
     yeyak.clock.advance(TimeDelta::minutes(5));
 
-    let request = CancelBookingRequest { id: booking.id.clone(), quote_token: quote_token.clone(), ..Default::default() };
+    let request =
+        CancelBookingRequest { id: booking.id.clone(), quote_token: quote_token.clone(), ..Default::default() };
     let cancelled = client.bookings().cancel_booking(request.clone()).await.expect("as quoted");
 
     assert_eq!(minor(&cancelled.refunded), 2 * PRICE);
@@ -132,7 +134,8 @@ async fn a_seller_who_cancels_gives_everything_back() {
     let ask = QuoteCancellationRequest { id: booking.id.clone() };
     let quote = client.bookings().quote_cancellation(ask).await.expect("a quote");
     assert_eq!((minor(&quote.refund), minor(&quote.fee)), (0, 2 * PRICE), "the guest would get nothing");
-    let request = CancelSellerBookingRequest { id: booking.id.clone(), reason: "수도 공사".into(), ..Default::default() };
+    let request =
+        CancelSellerBookingRequest { id: booking.id.clone(), reason: "수도 공사".into(), ..Default::default() };
 
     let foreign = yeyak.seller().await.bookings().cancel_seller_booking(request.clone()).await.expect_err("not theirs");
     assert_eq!(foreign.reason, ErrorReason::NotFound);

@@ -2,7 +2,9 @@
 
 use chrono::{Days, NaiveDate, TimeZone};
 use yeyak::proto::booking::v1::booking::State;
-use yeyak::proto::booking::v1::{Booking, ChangeBookingRequest, ChangeQuote, QuoteCancellationRequest, QuoteChangeRequest};
+use yeyak::proto::booking::v1::{
+    Booking, ChangeBookingRequest, ChangeQuote, QuoteCancellationRequest, QuoteChangeRequest,
+};
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::{Client, Error, ErrorReason};
 
@@ -10,8 +12,7 @@ use crate::harness::Yeyak;
 use crate::place::{PRICE, Plan, arrival, date, is, minor, nights};
 
 async fn quote(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Result<ChangeQuote, Error> {
-    let ask =
-        QuoteChangeRequest { id: booking.id.clone(), check_in_date: date(stay.0), check_out_date: date(stay.1) };
+    let ask = QuoteChangeRequest { id: booking.id.clone(), check_in_date: date(stay.0), check_out_date: date(stay.1) };
     client.bookings().quote_change(ask).await
 }
 

@@ -4,7 +4,9 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::booking::State;
-use yeyak::proto::booking::v1::{CreateBookingRequest, ExtendBookingRequest, ListBookingsRequest, LookUpBookingRequest};
+use yeyak::proto::booking::v1::{
+    CreateBookingRequest, ExtendBookingRequest, ListBookingsRequest, LookUpBookingRequest,
+};
 use yeyak::proto::common::v1::Money;
 
 use crate::harness::Yeyak;
@@ -22,9 +24,11 @@ async fn the_last_room_goes_to_exactly_one_of_200() {
         clients.push((client, quote));
     }
 
-    let outcomes = join_all(clients.into_iter().map(|(client, quote)| {
-        tokio::spawn(async move { client.bookings().create_booking(take(quote)).await })
-    }))
+    let outcomes = join_all(
+        clients
+            .into_iter()
+            .map(|(client, quote)| tokio::spawn(async move { client.bookings().create_booking(take(quote)).await })),
+    )
     .await;
 
     let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("no panic")).collect();
@@ -75,7 +79,9 @@ async fn forty_nights_are_charged_as_forty() {
     let booking = place.hold(&client, nights(0, 40)).await.expect("holds");
 
     assert_eq!(minor(&booking.total), 40 * PRICE);
-    let Some(yeyak::proto::booking::v1::booking_line::Item::Stay(stay)) = &booking.lines[0].item else { panic!("a stay") };
+    let Some(yeyak::proto::booking::v1::booking_line::Item::Stay(stay)) = &booking.lines[0].item else {
+        panic!("a stay")
+    };
     assert_eq!(stay.nights.len(), 40);
 }
 
@@ -178,7 +184,10 @@ async fn a_hold_is_extended_within_its_absolute_life_alone() {
     let place = yeyak.place(Plan::default()).await;
     let client = yeyak.member().await;
     let booking = place.hold(&client, nights(0, 2)).await.expect("holds");
-    let extend = || client.bookings().extend_booking(ExtendBookingRequest { id: booking.id.clone(), ..Default::default() });
+    let extend = async || {
+        let request = ExtendBookingRequest { id: booking.id.clone(), ..Default::default() };
+        client.bookings().extend_booking(request).await
+    };
 
     for _ in 0..4 {
         yeyak.clock.advance(TimeDelta::minutes(14));

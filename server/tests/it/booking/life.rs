@@ -70,9 +70,9 @@ async fn a_guest_is_checked_in_on_the_day_at_the_property_and_completes_by_leavi
     let place = yeyak.place(Plan::default()).await;
     let client = yeyak.member().await;
     let booking = place.confirmed(&yeyak, &client, nights(0, 2)).await;
-    let check_in = || {
+    let check_in = async || {
         let request = CheckInBookingRequest { id: booking.id.clone(), ..Default::default() };
-        place.seller.bookings().check_in_booking(request)
+        place.seller.bookings().check_in_booking(request).await
     };
     at(&yeyak, 0, 0);
     yeyak.clock.advance(TimeDelta::microseconds(-1));
@@ -98,9 +98,9 @@ async fn a_no_show_is_one_from_the_day_after_and_may_still_come() {
     let place = yeyak.place(Plan::default()).await;
     let client = yeyak.member().await;
     let booking = place.confirmed(&yeyak, &client, nights(0, 3)).await;
-    let mark = || {
+    let mark = async || {
         let request = MarkNoShowRequest { id: booking.id.clone(), ..Default::default() };
-        place.seller.bookings().mark_no_show(request)
+        place.seller.bookings().mark_no_show(request).await
     };
     at(&yeyak, 0, 23);
     assert_eq!(mark().await.expect_err("may still come").reason, ErrorReason::ActionBlocked);

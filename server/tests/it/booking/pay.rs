@@ -4,13 +4,14 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::booking::State;
+use yeyak::proto::common::v1::Money;
 use yeyak::proto::payment::v1::payment::State as Paid;
 use yeyak::proto::payment::v1::resolve_payment_request::Decision;
-use yeyak::proto::payment::v1::{GetPaymentRequest, Payment, RefundPaymentRequest, ResolvePaymentRequest};
-use yeyak::proto::common::v1::Money;
+use yeyak::proto::payment::v1::{
+    GetPaymentRequest, Payment, PreparePaymentRequest, RefundPaymentRequest, ResolvePaymentRequest,
+};
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
 use yeyak_server::backend::provider::simulator::{Fault, Hooks, When};
-use yeyak_server::kit::money::Money as Won;
 
 use crate::harness::Yeyak;
 use crate::place::{PRICE, Place, Plan, cancel, confirm, get, is, minor, nights, prepare};
@@ -20,7 +21,10 @@ async fn payment(client: &yeyak::Client, id: &str) -> Payment {
 }
 
 /// A held booking whose payer has pressed *Pay*, and the provider's key.
-async fn ready(yeyak: &Yeyak, plan: Plan) -> (Place, yeyak::Client, yeyak::proto::booking::v1::Booking, Payment, String) {
+async fn ready(
+    yeyak: &Yeyak,
+    plan: Plan,
+) -> (Place, yeyak::Client, yeyak::proto::booking::v1::Booking, Payment, String) {
     let place = yeyak.place(plan).await;
     let client = yeyak.member().await;
     let booking = place.hold(&client, nights(0, 2)).await.expect("holds");
@@ -140,7 +144,7 @@ async fn a_webhook_tells_of_money_whose_answer_was_lost_and_a_repeated_one_chang
 async fn a_wrong_amount_goes_back_whole() {
     let yeyak = Yeyak::new().await;
     let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
-    yeyak.fault(&attempt, Fault::WrongAmount { charged: Won::won(PRICE) }).await;
+    yeyak.fault(&attempt, Fault::WrongAmount { charged: PRICE }).await;
 
     confirm(&client, &attempt, key).await.expect("an answer");
     yeyak.settle().await;
@@ -151,15 +155,15 @@ async fn a_wrong_amount_goes_back_whole() {
     yeyak.check().await;
 }
 
-/// Money that arrives when the hold has ended: the answer was lost before the provider had it, and the payer paid late.
+/// Money that is heard of when the hold has ended: the provider took it, and nothing of ours knew.
 async fn late(yeyak: &Yeyak, policy: LatePaymentPolicy, taken: bool) -> (Place, yeyak::Client, String, Payment) {
     let (place, client, booking, attempt, key) = ready(yeyak, Plan { late: policy, ..Plan::default() }).await;
+    yeyak.capture_behind_our_back(&attempt, &key, 2 * PRICE).await;
     yeyak.clock.advance(TimeDelta::minutes(16));
     assert!(is(&get(&client, &booking.id).await, State::Expired));
     if taken {
         place.hold(&yeyak.member().await, nights(0, 2)).await.expect("takes the nights");
     }
-    yeyak.capture_behind_our_back(&attempt, &key, 2 * PRICE).await;
     yeyak.settle().await;
     (place, client, booking.id, attempt)
 }
@@ -195,9 +199,9 @@ async fn late_money_waits_for_the_seller_where_the_seller_decides() {
     let yeyak = Yeyak::new().await;
     let (place, client, booking, attempt) = late(&yeyak, LatePaymentPolicy::Manual, false).await;
     assert_eq!(payment(&client, &attempt.id).await.state(), Paid::NeedsDecision);
-    let decide = |decision: Decision| {
+    let decide = async |decision: Decision| {
         let request = ResolvePaymentRequest { id: attempt.id.clone(), decision: decision.into(), ..Default::default() };
-        place.seller.payments().resolve_payment(request)
+        place.seller.payments().resolve_payment(request).await
     };
 
     let accepted = decide(Decision::Accept).await.expect("accepts");
@@ -213,10 +217,11 @@ async fn a_seller_gives_back_a_part_and_never_more_than_was_paid() {
     let yeyak = Yeyak::new().await;
     let (place, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
     confirm(&client, &attempt, key).await.expect("confirms");
-    let give_back = |won| {
+    let give_back = async |won| {
         let amount = Some(Money { currency_code: "KRW".into(), minor_units: won });
-        let request = RefundPaymentRequest { id: attempt.id.clone(), amount, reason: "소음".into(), ..Default::default() };
-        place.seller.payments().refund_payment(request)
+        let request =
+            RefundPaymentRequest { id: attempt.id.clone(), amount, reason: "소음".into(), ..Default::default() };
+        place.seller.payments().refund_payment(request).await
     };
 
     give_back(50_000).await.expect("gives back");
@@ -237,10 +242,8 @@ async fn an_expired_booking_is_not_to_be_paid() {
     let client = yeyak.member().await;
     let expired = place.hold(&client, nights(0, 1)).await.expect("holds");
     yeyak.clock.advance(TimeDelta::minutes(15));
-    let refused = client.payments().prepare_payment(yeyak::proto::payment::v1::PreparePaymentRequest {
-        booking_id: expired.id,
-        ..Default::default()
-    });
-    assert_eq!(refused.await.expect_err("too late").reason, ErrorReason::BookingExpired);
+    let request = PreparePaymentRequest { booking_id: expired.id, ..Default::default() };
+    let refused = client.payments().prepare_payment(request).await.expect_err("too late");
+    assert_eq!(refused.reason, ErrorReason::BookingExpired);
     yeyak.check().await;
 }
