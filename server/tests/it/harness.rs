@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use tempfile::TempDir;
 use yeyak::{Client, Options};
 use yeyak_server::config::{Config, Sources};
 use yeyak_server::kit::clock::{ManualClock, Time};
-use yeyak_server::kit::id::Ids;
+use yeyak_server::kit::id::{Ids, MemberId};
 use yeyak_server::serve::{Platform, World};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -52,6 +54,29 @@ impl Yeyak {
         let number = self.members.fetch_add(1, Ordering::Relaxed);
         let client = self.client.anonymous();
         client.sign_up(&email(number), PASSWORD, "민아").await.expect("signs up");
+        client
+    }
+}
+
+impl Yeyak {
+    /// A client of a new member with the role seller, granted past the services.
+    pub(crate) async fn seller(&self) -> Client {
+        let client = self.member().await;
+        let number = self.members.load(Ordering::Relaxed) - 1;
+        let id = client.log_in(&email(number), PASSWORD).await.expect("logs in").id;
+        let id: MemberId = id.parse().expect("an id");
+        self.platform
+            .kit
+            .db
+            .write(async |tx| {
+                let mut update = Query::update();
+                update.table("member").value("seller", true).and_where(Expr::col("id").eq(id.0));
+                tx.execute(&update).await?;
+                Ok(())
+            })
+            .await
+            .expect("grants");
+        client.log_in(&email(number), PASSWORD).await.expect("logs in as a seller");
         client
     }
 }

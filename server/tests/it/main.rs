@@ -3,3 +3,4 @@
 mod harness;
 mod member;
 mod schema;
+mod stay;
