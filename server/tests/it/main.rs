@@ -6,3 +6,4 @@ mod harness;
 mod member;
 mod place;
 mod schema;
+mod stay;

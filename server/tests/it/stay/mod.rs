@@ -1,0 +1,6 @@
+//! Stays: the catalogue of sellers, the calendar, search and price.
+
+mod calendar;
+mod catalogue;
+mod inn;
+mod search;
