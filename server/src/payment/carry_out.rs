@@ -3,11 +3,6 @@
 //! The refunds of one payment go one after another, the oldest first, each under its own idempotency key and with the balance
 //! that it expects to find: one whose outcome is not known holds up those behind it, so the balance is always known.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
-use tokio::sync::OwnedMutexGuard;
-
 use super::model::{Payment, PaymentId, Refund, RefundState};
 use super::refund::movement;
 use super::{Payments, store};
@@ -16,21 +11,6 @@ use crate::error::Error;
 use crate::kit::caller::Actor;
 use crate::kit::money::Money;
 use crate::ledger::{self, Account, Cause};
-
-/// One at a time in this process for each payment: a second call could only repeat what the first is doing.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<PaymentId, Arc<tokio::sync::Mutex<()>>>>>);
-
-impl Turns {
-    async fn of(&self, id: PaymentId) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut all = self.0.lock().expect("nothing panics while it takes a turn");
-            all.retain(|_, turn| Arc::strong_count(turn) > 1);
-            all.entry(id).or_default().clone()
-        };
-        turn.lock_owned().await
-    }
-}
 
 /// What became of a refund.
 enum Ended {
@@ -52,7 +32,7 @@ impl Payments {
 
     /// Carries out the refunds of a payment that are due, until one is not answered; how many ended.
     pub(super) async fn carry_out_refunds(&self, id: PaymentId) -> Result<u64, Error> {
-        let _turn = self.turns.of(id).await;
+        let _turn = self.refund_turns.of(id).await;
         let actor = Actor::job("refund");
         let mut ended = 0;
         loop {

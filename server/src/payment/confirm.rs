@@ -49,8 +49,8 @@ impl Payments {
         let actor = caller.actor();
         let load = async |id| {
             let payment = self.payment(PaymentId(id)).await?;
-            let payment = if payment.state.is_under_way() { self.ask(&payment, &actor).await? } else { payment };
-            self.view(payment).await
+            let key = payment.provider_key.clone();
+            self.view(self.confirm_from(payment, &key, &actor, None).await?).await
         };
         let run = async |record: Record| {
             let payment = store::payment(self.kit.db.read(), command.id).await?;
@@ -76,11 +76,17 @@ impl Payments {
 
     async fn confirm_from(
         &self,
-        payment: Payment,
+        read: Payment,
         provider_key: &str,
         actor: &Actor,
         record: Option<&Record>,
     ) -> Result<Payment, Error> {
+        let _turn = self.confirm_turns.of(read.id).await;
+        let payment = self.payment(read.id).await?;
+        let asked_meanwhile = payment.version != read.version && payment.state.is_under_way();
+        if asked_meanwhile {
+            return Ok(payment);
+        }
         match self.step(&payment, provider_key)? {
             Step::Nothing => Ok(payment),
             Step::Ask => {

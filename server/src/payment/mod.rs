@@ -29,6 +29,7 @@ mod rpc;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod webhook;
 
 use std::sync::{Arc, OnceLock};
@@ -40,6 +41,7 @@ use tokio_util::task::TaskTracker;
 pub use self::error::PaymentError;
 pub use self::model::{PaymentId, RefundId};
 use self::payable::Payable;
+use self::turn::Turns;
 use crate::backend::provider::Provider;
 use crate::backend::provider::simulator::Simulator;
 use crate::backend::queue::Consumer;
@@ -55,7 +57,8 @@ pub struct Payments {
     simulator: Option<Simulator>,
     settings: Arc<PaymentSettings>,
     payable: Arc<OnceLock<Arc<dyn Payable>>>,
-    turns: carry_out::Turns,
+    confirm_turns: Turns,
+    refund_turns: Turns,
 }
 
 /// What can be set.
@@ -80,7 +83,8 @@ impl Payments {
             simulator,
             settings: Arc::new(settings),
             payable: Arc::default(),
-            turns: carry_out::Turns::default(),
+            confirm_turns: Turns::default(),
+            refund_turns: Turns::default(),
         }
     }
 

@@ -38,13 +38,12 @@ impl Payments {
         let load = async |id| self.view_of(PaymentId(id)).await;
         let run = async |record: Record| {
             let bill = self.payable()?.bill(caller, command.booking).await?;
-            let attempts = store::attempts(self.kit.db.read(), bill.booking).await?;
-            let plan = self.plan(&bill, attempts)?;
             let payment = self.kit.db.write(async |tx| {
-                let payment = match &plan {
+                let attempts = store::attempts(&*tx, bill.booking).await?;
+                let payment = match self.plan(&bill, attempts)? {
                     Plan::Again(open) => self.renewed(&tx, open, &bill, &command).await?,
                     Plan::New { retired, number } => {
-                        let new = self.attempt(&bill, &command, *number);
+                        let new = self.attempt(&bill, &command, number);
                         self.begin_attempt(&tx, retired.as_ref(), new, &caller.actor()).await?
                     }
                 };
@@ -110,12 +109,12 @@ impl Payments {
     }
 
     /// The attempt that waits, for as long as the booking now does.
-    async fn renewed(&self, tx: &Tx, open: &Payment, bill: &Bill, command: &Prepare) -> Result<Payment, Error> {
+    async fn renewed(&self, tx: &Tx, open: Payment, bill: &Bill, command: &Prepare) -> Result<Payment, Error> {
         let same = open.expire_time == bill.expire_time && open.return_url == command.return_url;
         if same {
-            return Ok(open.clone());
+            return Ok(open);
         }
-        let renewed = Payment { expire_time: bill.expire_time, return_url: command.return_url.clone(), ..open.clone() };
+        let renewed = Payment { expire_time: bill.expire_time, return_url: command.return_url.clone(), ..open };
         store::update(&**tx, renewed, self.kit.clock.now()).await
     }
 

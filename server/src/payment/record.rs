@@ -149,10 +149,15 @@ impl Payments {
         Ok(over)
     }
 
-    /// Whether an outcome is waited for: not while the payer still has time.
+    /// Whether an outcome is waited for: not while the payer still has time, nor when a twin has just found it unknown.
     fn is_due(&self, payment: &Payment) -> bool {
-        let overdue = payment.state == State::Ready && payment.expire_time <= self.kit.clock.now();
-        payment.state.is_under_way() || overdue
+        let now = self.kit.clock.now();
+        match payment.state {
+            State::Confirming => true,
+            State::Reconciling => payment.next_ask_time.is_none_or(|due| due <= now),
+            State::Ready => payment.expire_time <= now,
+            _ => false,
+        }
     }
 
     /// Asked again later; an attempt that was begun reads RECONCILING until then.

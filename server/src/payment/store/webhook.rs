@@ -10,7 +10,8 @@ use crate::payment::entity::webhook::{Column, Entity, Model};
 /// Keeps a webhook; false when its transmission is kept already.
 pub(in crate::payment) async fn insert_webhook(conn: &impl ConnectionTrait, webhook: &Model) -> Result<bool, Error> {
     let row = webhook.clone().into_active_model();
-    let written = Entity::insert_many([row]).on_conflict_do_nothing().exec_without_returning(conn).await?;
+    let once = Entity::insert_many([row]).on_conflict_do_nothing_on([Column::Provider, Column::TransmissionId]);
+    let written = once.exec_without_returning(conn).await?;
     Ok(matches!(written, TryInsertResult::Inserted(1)))
 }
 
