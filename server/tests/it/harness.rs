@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use yeyak::proto::member::v1::{
     ApproveSellerApplicationRequest, CreateApiKeyRequest, CreateSellerApplicationRequest, GetMemberRequest,
@@ -25,7 +26,7 @@ pub(crate) struct Yeyak {
     pub(crate) client: Client,
     members: AtomicU32,
     admins: AtomicU32,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// The defaults, in a folder of its own, with the cheapest password hash and no limits that a test would meet.
@@ -48,14 +49,18 @@ pub(crate) fn config(folder: &std::path::Path) -> Config {
 
 impl Yeyak {
     pub(crate) async fn new() -> Self {
+        Self::at("2026-03-02T03:00:00Z".parse().expect("an instant")).await
+    }
+
+    /// One whose clock stands at another instant.
+    pub(crate) async fn at(start: Time) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let start: Time = "2026-03-02T03:00:00Z".parse().expect("an instant");
         let clock = Arc::new(ManualClock::at(start));
         let world = World { clock: clock.clone(), ids: Arc::new(Ids::seeded(1)) };
         let platform = Platform::open(config(folder.path()), world).await.expect("opens");
         platform.start_http();
         let client = Client::embedded_with(platform.embedded().expect("composes"), Options::default().attempts(1));
-        Self { platform, clock, client, members: AtomicU32::new(0), admins: AtomicU32::new(0), _folder: folder }
+        Self { platform, clock, client, members: AtomicU32::new(0), admins: AtomicU32::new(0), folder }
     }
 
     /// Does everything that is due: webhooks, events, jobs.
@@ -69,6 +74,15 @@ impl Yeyak {
         assert!(found.is_empty(), "{found:#?}");
     }
 
+    /// How many messages a consumer failed on and has still to take.
+    pub(crate) async fn failed_messages(&self) -> i64 {
+        let count = "SELECT COUNT(*) AS messages FROM queue_message WHERE failure_count > 0".to_owned();
+        let read = self.platform.kit.db.read();
+        let count = Statement::from_string(read.get_database_backend(), count);
+        let row = read.query_one_raw(count).await.expect("reads").expect("a row");
+        row.try_get("", "messages").expect("a number")
+    }
+
     /// Makes the provider's next answer about an attempt go wrong.
     pub(crate) async fn fault(&self, attempt: &Payment, fault: Fault) {
         let simulator = self.platform.simulator.as_ref().expect("the provider is the simulator");
@@ -77,10 +91,15 @@ impl Yeyak {
 
     /// The provider takes the money without our asking, as when the answer to a confirm of ours was lost long ago.
     pub(crate) async fn capture_behind_our_back(&self, attempt: &Payment, key: &str, amount: i64) {
+        let answer = self.capture_if_possible(attempt, key, amount).await;
+        assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
+    }
+
+    /// As [`Self::capture_behind_our_back`], where the provider may refuse it.
+    pub(crate) async fn capture_if_possible(&self, attempt: &Payment, key: &str, amount: i64) -> Answer {
         let order = attempt.id.as_str();
         let confirm = Confirm { order, key, amount: Money::won(amount), idempotency_key: "lost" };
-        let answer = self.platform.payments.provider().confirm(confirm).await;
-        assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
+        self.platform.payments.provider().confirm(confirm).await
     }
 
     /// A client of a new member.

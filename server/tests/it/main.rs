@@ -2,8 +2,12 @@
 
 mod booking;
 mod cli;
+mod crash;
+mod dice;
 mod harness;
+mod kill;
 mod member;
 mod place;
+mod random;
 mod schema;
 mod stay;

@@ -43,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) mode: ConfirmationMode,
     pub(crate) late: LatePaymentPolicy,
     pub(crate) price: i64,
+    pub(crate) arrival: NaiveDate,
 }
 
 impl Default for Plan {
@@ -53,6 +54,7 @@ impl Default for Plan {
             mode: ConfirmationMode::Instant,
             late: LatePaymentPolicy::Refund,
             price: PRICE,
+            arrival: arrival(),
         }
     }
 }
@@ -61,6 +63,7 @@ pub(crate) struct Place {
     pub(crate) seller: Client,
     pub(crate) room_type_id: String,
     pub(crate) rate_plan_id: String,
+    pub(crate) arrival: NaiveDate,
 }
 
 impl Yeyak {
@@ -97,8 +100,7 @@ impl Yeyak {
         };
         let create = CreateRatePlanRequest { rate_plan: Some(rate_plan), ..Default::default() };
         let rate_plan = seller.rate_plans().create_rate_plan(create).await.expect("a rate plan");
-        let place =
-            Place { seller, room_type_id: room_type.id, rate_plan_id: rate_plan.id };
+        let place = Place { seller, room_type_id: room_type.id, rate_plan_id: rate_plan.id, arrival: plan.arrival };
         place.set_price(plan.price).await;
         let open = OpenPropertyRequest { id: property.id, ..Default::default() };
         place.seller.properties().open_property(open).await.expect("is for sale");
@@ -107,18 +109,25 @@ impl Yeyak {
 
     /// Does what a person does on the pay page: presses a button. Gives the provider's key.
     pub(crate) async fn press(&self, checkout_url: &str, choice: &str) -> Option<String> {
-        // Installed by another test of this process: it is the same.
-        _ = rustls::crypto::ring::default_provider().install_default();
-        let browser =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a browser");
-        let next = |answer: reqwest::Response| {
-            let location = answer.headers()["location"].to_str().expect("an address").to_owned();
-            answer.url().join(&location).expect("an address")
-        };
-        let page = next(browser.get(checkout_url).send().await.expect("a pay page"));
-        let back = next(browser.post(page).form(&[("choice", choice)]).send().await.expect("an answer"));
-        back.query_pairs().find(|(name, _)| name == "paymentKey").map(|(_, key)| key.into_owned())
+        press(&browser(), checkout_url, choice).await
     }
+}
+
+pub(crate) fn browser() -> reqwest::Client {
+    // Installed by another test of this process: it is the same.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a browser")
+}
+
+/// Presses a button of a pay page; none where the page, or the way back from it, is not to be had.
+pub(crate) async fn press(browser: &reqwest::Client, checkout_url: &str, choice: &str) -> Option<String> {
+    let next = |answer: reqwest::Response| {
+        let location = answer.headers().get("location")?.to_str().ok()?.to_owned();
+        answer.url().join(&location).ok()
+    };
+    let page = next(browser.get(checkout_url).send().await.ok()?)?;
+    let back = next(browser.post(page).form(&[("choice", choice)]).send().await.ok()?)?;
+    back.query_pairs().find(|(name, _)| name == "paymentKey").map(|(_, key)| key.into_owned())
 }
 
 impl Place {
@@ -128,8 +137,8 @@ impl Place {
         let price = RatePlanPrice { rate_plan_id: self.rate_plan_id.clone(), price: Some(price), ..Default::default() };
         let calendar = UpdateCalendarRequest {
             room_type_id: self.room_type_id.clone(),
-            start_date: date(arrival() - Days::new(30)),
-            end_date: date(arrival() + Days::new(120)),
+            start_date: date(self.arrival - Days::new(30)),
+            end_date: date(self.arrival + Days::new(120)),
             prices: vec![price],
             ..Default::default()
         };

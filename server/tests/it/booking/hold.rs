@@ -65,9 +65,13 @@ async fn back_to_back_stays_do_not_conflict() {
     place.hold(&client, nights(0, 2)).await.expect("holds");
     place.hold(&client, nights(2, 2)).await.expect("begins on the day of departure");
     place.hold(&client, nights(4, 1)).await.expect("holds");
+    // The other way round: what ends where another begins has nothing of its night.
+    place.hold(&client, nights(8, 2)).await.expect("holds");
+    place.hold(&client, nights(6, 2)).await.expect("ends on the day of arrival");
 
     let inside = place.hold(&client, nights(1, 2)).await.expect_err("shares a night with both");
     assert!(matches!(inside.reason, ErrorReason::NightsTaken | ErrorReason::StayRefused));
+    yeyak.check().await;
 }
 
 #[tokio::test]

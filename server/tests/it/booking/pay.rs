@@ -44,7 +44,10 @@ async fn what_is_paid_is_confirmed() {
     let booking = get(&client, &booking.id).await;
     assert!(is(&booking, State::Confirmed));
     assert_eq!(minor(&booking.paid), 2 * PRICE);
+    // The webhook tells what is known: it has nothing to do, and fails at nothing.
     yeyak.settle().await;
+    assert_eq!(yeyak.failed_messages().await, 0);
+    assert_eq!(get(&client, &booking.id).await, booking);
     yeyak.check().await;
 }
 
@@ -228,6 +231,9 @@ async fn a_seller_gives_back_a_part_and_never_more_than_was_paid() {
     let outcomes = join_all((0..8).map(|_| give_back(50_000))).await;
 
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
+    for refused in outcomes.into_iter().filter_map(Result::err) {
+        assert_eq!(refused.reason, ErrorReason::RefundTooLarge, "{refused:?}");
+    }
     yeyak.settle().await;
     assert_eq!(minor(&get(&client, &booking.id).await.refunded), 2 * PRICE);
     let foreign = yeyak.seller().await.payments().get_payment(GetPaymentRequest { id: attempt.id.clone() }).await;
