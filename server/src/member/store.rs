@@ -329,3 +329,41 @@ impl TryFrom<login_event::Model> for LoginEvent {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Harness;
+
+    /// Guard: the generation in the compare-and-set of a refresh. Parallel twins write the same row, so only a refresh that
+    /// was overtaken twice shows it.
+    #[tokio::test]
+    async fn a_refresh_that_was_overtaken_does_not_turn_a_session_back() {
+        let yeyak = Harness::new().await;
+        let now = yeyak.kit.clock.now();
+        let uuid = || yeyak.kit.ids.uuid(now);
+        let first = Session {
+            id: SessionId(uuid()),
+            member: MemberId(uuid()),
+            generation: 1,
+            address: String::new(),
+            user_agent: String::new(),
+            create_time: now,
+            refresh_time: now,
+            expire_time: now + chrono::TimeDelta::days(1),
+            revoke_time: None,
+        };
+        insert_session(yeyak.db.schema_connection(), &first).await.expect("inserts");
+        let [second, third] = [2, 3].map(|generation| Session { generation, ..first.clone() });
+        let advance =
+            async |old: &Session, new: &Session| yeyak.db.write(async |tx| advance(&*tx, old, new).await).await;
+        advance(&first, &second).await.expect("advances");
+        advance(&second, &third).await.expect("advances");
+
+        let overtaken = advance(&first, &second).await.expect_err("two others were faster");
+
+        assert!(overtaken.is_lost());
+        let kept = session(yeyak.db.read(), first.id).await.expect("reads").expect("a session");
+        assert_eq!(kept.generation, 3);
+    }
+}

@@ -1,4 +1,4 @@
-//! Chance that can be had again: a test prints its seed, and takes it from `YEYAK_TEST_SEED`.
+//! Chance that can be had again: a test prints its seed, and takes it from `TEST_SEED`.
 
 use yeyak_server::serve::World;
 
@@ -8,9 +8,9 @@ impl Dice {
     /// Seeded by the environment, or else by the clock.
     pub(crate) fn of(test: &str) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a seed is for the test, not for the platform")]
-        let given = std::env::var("YEYAK_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let given = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| u64::from(World::default().clock.now().timestamp_subsec_nanos()));
-        println!("{test}: YEYAK_TEST_SEED={seed}");
+        println!("{test}: TEST_SEED={seed}");
         Self(seed)
     }
 
