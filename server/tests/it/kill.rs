@@ -182,7 +182,7 @@ impl Guest {
     async fn bookings(&self) -> Vec<Booking> {
         let (mut all, mut page_token) = (Vec::new(), String::new());
         loop {
-            let request = ListBookingsRequest { page_size: 100, page_token, ..Default::default() };
+            let request = ListBookingsRequest { page_size: 100, page_token };
             let page = self.client.bookings().list_bookings(request).await.expect("lists");
             all.extend(page.bookings);
             page_token = page.next_page_token;
