@@ -5,6 +5,7 @@ pub mod backend;
 pub mod booking;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod error;
 #[cfg(test)]
 mod harness;
