@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod completions;
 mod config;
+mod demo;
 mod failure;
 mod health;
 mod job;
@@ -50,6 +51,7 @@ enum Command {
     Config(config::Config),
     Migrate(migrate::Migrate),
     Check(check::Check),
+    Demo(demo::Demo),
     #[command(subcommand)]
     Admin(admin::Admin),
     #[command(subcommand)]
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => command.run(&sources),
         Command::Migrate(command) => command.run(sources),
         Command::Check(command) => command.run(sources),
+        Command::Demo(command) => command.run(sources),
         Command::Admin(command) => command.run(sources),
         Command::Job(command) => command.run(sources),
         Command::Completions(command) => command.run(),
