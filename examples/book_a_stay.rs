@@ -14,7 +14,7 @@ use yeyak::proto::booking::v1::{
 };
 use yeyak::proto::common::v1::{Date, Money};
 use yeyak::proto::payment::v1::{ConfirmPaymentRequest, PreparePaymentRequest};
-use yeyak::proto::stay::v1::SearchStaysRequest;
+use yeyak::proto::stay::v1::{Guests, SearchStaysRequest};
 use yeyak_server::embedded::Embedded;
 
 #[tokio::main]
@@ -41,7 +41,7 @@ async fn book_a_stay(url: &str) -> Result<(), Box<dyn Error>> {
     let search = SearchStaysRequest {
         check_in_date: Some(check_in),
         check_out_date: Some(check_out),
-        adult_count: 2,
+        guests: Some(Guests { adult_count: 2, child_count: 0 }),
         ..Default::default()
     };
     let found = client.stay_search().search_stays(search).await?;

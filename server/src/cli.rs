@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::failure::{EXIT_CODES, Failure};
+use self::failure::EXIT_CODES;
 use crate::config::Sources;
 
 /// The gRPC-first booking platform.
@@ -64,7 +64,7 @@ pub fn run() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let sources = Sources::read(config.as_deref());
     let outcome = match command.unwrap_or(Command::Serve(serve::Serve::default())) {
-        Command::Serve(command) => command.run(sources).map_err(Failure::from),
+        Command::Serve(command) => command.run(sources),
         Command::Call(command) => command.run(),
         Command::Login(command) => command.run(),
         Command::Logout(command) => command.run(),

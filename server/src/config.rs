@@ -290,6 +290,11 @@ impl Config {
             "`metrics` must be an address such as 127.0.0.1:7072, or empty",
         );
         require(self.database_connections >= 1, "`database_connections` must be at least 1");
+        let workers = ["all", "none", "relay", "expiry", "reconcile", "tidy-requests", "payment-webhook"];
+        require(
+            self.workers.iter().all(|name| workers.contains(&&**name)),
+            "`workers` must name work of all, none, relay, expiry, reconcile, tidy-requests, payment-webhook",
+        );
         require(
             (8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes),
             "`limit.message_bytes` must be 8,192 to 67,108,864",

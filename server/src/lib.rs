@@ -6,6 +6,7 @@ pub mod booking;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod embedded;
 pub mod error;
 #[cfg(test)]
 mod harness;

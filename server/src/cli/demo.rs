@@ -34,12 +34,17 @@ impl Demo {
         let size = DemoSize { properties: usize::from(self.properties), days: self.days, seed: self.seed };
         block_on(async {
             let platform = Platform::open(config, World::default()).await?;
-            let bar = output::bar(size.properties).with_message("properties");
-            let loaded = demo::load(&platform, size, |more| bar.inc(u64::try_from(more).unwrap_or(0))).await;
-            bar.finish_and_clear();
-            tell(&loaded?)
+            load(&platform, size).await
         })
     }
+}
+
+/// Loads what is missing of the catalogue, with a bar while it does, and tells what came of it.
+pub(super) async fn load(platform: &Platform, size: DemoSize) -> Result<(), Failure> {
+    let bar = output::bar(size.properties).with_message("properties");
+    let loaded = demo::load(platform, size, |more| bar.inc(u64::try_from(more).unwrap_or(0))).await;
+    bar.finish_and_clear();
+    tell(&loaded?)
 }
 
 fn tell(loaded: &Loaded) -> Result<(), Failure> {

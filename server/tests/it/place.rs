@@ -97,8 +97,7 @@ impl Yeyak {
         };
         let create = CreateRatePlanRequest { rate_plan: Some(rate_plan), ..Default::default() };
         let rate_plan = seller.rate_plans().create_rate_plan(create).await.expect("a rate plan");
-        let place =
-            Place { seller, room_type_id: room_type.id, rate_plan_id: rate_plan.id };
+        let place = Place { seller, room_type_id: room_type.id, rate_plan_id: rate_plan.id };
         place.set_price(plan.price).await;
         let open = OpenPropertyRequest { id: property.id, ..Default::default() };
         place.seller.properties().open_property(open).await.expect("is for sale");
