@@ -1,9 +1,11 @@
 //! The platform from outside: through the SDK, behind every layer.
 
+mod access;
 mod booking;
 mod cli;
 mod harness;
 mod member;
 mod place;
+mod raw;
 mod schema;
 mod stay;
