@@ -9,3 +9,4 @@ mod place;
 mod raw;
 mod schema;
 mod stay;
+mod wire;
