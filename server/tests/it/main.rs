@@ -6,6 +6,7 @@ mod cli;
 mod harness;
 mod member;
 mod place;
+mod python;
 mod raw;
 mod schema;
 mod stay;
