@@ -4,6 +4,7 @@ mod access;
 mod booking;
 mod cli;
 mod harness;
+mod malformed;
 mod member;
 mod place;
 mod python;
