@@ -12,8 +12,9 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("../config.toml");
-/// Variables of ours that are not options of the server: where clients find it, and what they call with.
-const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config"];
+/// Variables of ours that are not options of the server: where clients find it, and what they call with;
+/// and the Python of a test.
+const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config", "python"];
 
 /// A secret: never shown.
 #[derive(Clone, Default, Deserialize)]
