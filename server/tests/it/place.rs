@@ -124,7 +124,7 @@ impl Place {
     /// Sets one price for every night of a few months.
     pub(crate) async fn set_price(&self, won: i64) {
         let price = Money { currency_code: "KRW".into(), minor_units: won };
-        let price = RatePlanPrice { rate_plan_id: self.rate_plan_id.clone(), price: Some(price), ..Default::default() };
+        let price = RatePlanPrice { rate_plan_id: self.rate_plan_id.clone(), price: Some(price) };
         let calendar = UpdateCalendarRequest {
             room_type_id: self.room_type_id.clone(),
             start_date: date(arrival() - Days::new(30)),
