@@ -14,7 +14,8 @@ use yeyak::proto::booking::v1::{
 };
 use yeyak::proto::common::v1::{Date, Money};
 use yeyak::proto::payment::v1::{ConfirmPaymentRequest, PreparePaymentRequest};
-use yeyak::proto::stay::v1::SearchStaysRequest;
+use yeyak::proto::stay::v1::cancellation_policy::Preset;
+use yeyak::proto::stay::v1::{Guests, ListRatePlansRequest, RatePlan, SearchStaysRequest};
 use yeyak_server::embedded::Embedded;
 
 #[tokio::main]
@@ -41,7 +42,7 @@ async fn book_a_stay(url: &str) -> Result<(), Box<dyn Error>> {
     let search = SearchStaysRequest {
         check_in_date: Some(check_in),
         check_out_date: Some(check_out),
-        adult_count: 2,
+        guests: Some(Guests { adult_count: 2, child_count: 0 }),
         ..Default::default()
     };
     let found = client.stay_search().search_stays(search).await?;
@@ -50,9 +51,17 @@ async fn book_a_stay(url: &str) -> Result<(), Box<dyn Error>> {
         return Err("nothing to book here: stop the server, load stays with `yeyak demo`, and start it again".into());
     };
 
+    // The cheapest plan gives nothing back: look for one that does.
+    let list = ListRatePlansRequest { room_type_id: stay.room_type_id.clone(), ..Default::default() };
+    let plans = client.rate_plans().list_rate_plans(list).await?.rate_plans;
+    let gives_back = |plan: &RatePlan| {
+        plan.cancellation_policy.as_ref().is_some_and(|policy| policy.preset() != Preset::NonRefundable)
+    };
+    let plan = plans.into_iter().find(gives_back).ok_or("no plan of this room gives anything back")?;
+
     let quote = QuoteBookingRequest {
         room_type_id: stay.room_type_id.clone(),
-        rate_plan_id: stay.rate_plan_id.clone(),
+        rate_plan_id: plan.id,
         check_in_date: Some(check_in),
         check_out_date: Some(check_out),
         adult_count: 2,
@@ -60,7 +69,7 @@ async fn book_a_stay(url: &str) -> Result<(), Box<dyn Error>> {
     };
     let quote = client.bookings().quote_booking(quote).await?;
     let place = stay.property.unwrap_or_default().name;
-    println!("quoted {} for {} at {place}", money(&quote.total), stay.room_type_name);
+    println!("quoted {} for {} ({}) at {place}", money(&quote.total), stay.room_type_name, plan.name);
 
     let guest = Guest { name: "김민아".into(), email, phone: "+821012345678".into() };
     let create = CreateBookingRequest { quote_token: quote.token, guest: Some(guest), ..Default::default() };

@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod completions;
 mod config;
+mod demo;
 mod failure;
 mod health;
 mod job;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::failure::{EXIT_CODES, Failure};
+use self::failure::EXIT_CODES;
 use crate::config::Sources;
 
 /// The gRPC-first booking platform.
@@ -50,6 +51,7 @@ enum Command {
     Config(config::Config),
     Migrate(migrate::Migrate),
     Check(check::Check),
+    Demo(demo::Demo),
     #[command(subcommand)]
     Admin(admin::Admin),
     #[command(subcommand)]
@@ -62,7 +64,7 @@ pub fn run() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let sources = Sources::read(config.as_deref());
     let outcome = match command.unwrap_or(Command::Serve(serve::Serve::default())) {
-        Command::Serve(command) => command.run(sources).map_err(Failure::from),
+        Command::Serve(command) => command.run(sources),
         Command::Call(command) => command.run(),
         Command::Login(command) => command.run(),
         Command::Logout(command) => command.run(),
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => command.run(&sources),
         Command::Migrate(command) => command.run(sources),
         Command::Check(command) => command.run(sources),
+        Command::Demo(command) => command.run(sources),
         Command::Admin(command) => command.run(sources),
         Command::Job(command) => command.run(sources),
         Command::Completions(command) => command.run(),

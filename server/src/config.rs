@@ -12,8 +12,9 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("../config.toml");
-/// Variables of ours that are not options of the server: where clients find it, and what they call with.
-const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config"];
+/// Variables of ours that are not options of the server: where clients find it, and what they call with;
+/// and the Python of a test.
+const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config", "python"];
 
 /// A secret: never shown.
 #[derive(Clone, Default, Deserialize)]
@@ -290,6 +291,11 @@ impl Config {
             "`metrics` must be an address such as 127.0.0.1:7072, or empty",
         );
         require(self.database_connections >= 1, "`database_connections` must be at least 1");
+        let workers = ["all", "none", "relay", "expiry", "reconcile", "tidy-requests", "payment-webhook"];
+        require(
+            self.workers.iter().all(|name| workers.contains(&&**name)),
+            "`workers` must name work of all, none, relay, expiry, reconcile, tidy-requests, payment-webhook",
+        );
         require(
             (8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes),
             "`limit.message_bytes` must be 8,192 to 67,108,864",

@@ -32,7 +32,8 @@ impl Embedded {
             .with("metrics", "")
             .config()?;
         let platform = Platform::open(config, World::default()).await?;
-        demo::load(&platform, DemoSize::small(), |_| {}).await?;
+        let size = DemoSize { properties: 20, days: 90, ..DemoSize::default() };
+        demo::load(&platform, size, |_| {}).await?;
         let (ready, listening) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async { _ = stopped.await };

@@ -5,6 +5,8 @@ pub mod backend;
 pub mod booking;
 pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod embedded;
 pub mod error;
 #[cfg(test)]
 mod harness;

@@ -37,6 +37,7 @@ use crate::kit::id::Ids;
 use crate::kit::keyring::Keyring;
 use crate::kit::lease::Leases;
 use crate::kit::tx::Db;
+use crate::layer::rate::{RateLimits, Rates};
 use crate::ledger::Ledger;
 use crate::member::{MemberSettings, Members, TokenSettings};
 use crate::payment::Payments;
@@ -79,6 +80,7 @@ pub struct Platform {
     pub simulator: Option<Simulator>,
     /// Work that repeats.
     pub jobs: Jobs,
+    rates: Arc<Rates>,
     queue: Arc<dyn Queue>,
     consumers: Vec<Arc<dyn Consumer>>,
     relay: Relay,
@@ -149,6 +151,10 @@ impl Platform {
         all_jobs.extend(payments.jobs());
         all_jobs.push(Arc::new(ExpireJob(bookings.clone())));
         let jobs = Jobs::new(leases, all_jobs);
+        let rates = Rates::new(RateLimits {
+            member: (config.limit.member_calls_per_second, config.limit.member_burst),
+            address: (config.limit.address_calls_per_second, config.limit.address_burst),
+        });
         let health = Health::new(routes::service_names(&config));
         Ok(Self {
             relay: Relay::new(kit.clone(), queue.clone()),
@@ -162,6 +168,7 @@ impl Platform {
             bookings,
             simulator,
             jobs,
+            rates: Arc::new(rates),
             queue,
             consumers,
             health,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Bookings;
 use super::error::BookingError;
-use super::model::{Booking, Cancellation, Event, Party, Refund, State};
+use super::model::{Booking, Cancellation, Event, Party, Refund};
 use super::token::{self, CancellationQuote};
 use crate::error::Error;
 use crate::kit::caller::{Actor, Member, Seller};
@@ -132,12 +132,11 @@ impl Bookings {
         }
     }
 
-    /// What is kept of a cancelled booking is the seller's.
-    async fn keep_fee(&self, tx: &Tx, booking: &Booking) -> Result<(), Error> {
+    /// What is kept of a booking that was not used is the seller's.
+    pub(super) async fn keep_fee(&self, tx: &Tx, booking: &Booking) -> Result<(), Error> {
         if booking.fee == 0 {
             return Ok(());
         }
-        debug_assert_eq!(booking.state, State::Cancelled, "fees are kept of cancelled bookings");
         let transfer = Transfer {
             debit: Account::Booking(booking.id),
             credit: Account::Seller(booking.seller),

@@ -14,29 +14,28 @@ use crate::kit::caller::Actor;
 use crate::kit::date::local_date;
 use crate::kit::id::BookingId;
 use crate::kit::job::Job;
+use crate::kit::tx::Tx;
 
 const BATCH: u64 = 200;
 
 impl Bookings {
     /// Writes down that a booking has expired and frees its nights, if its time is over and nobody did before.
     pub(super) async fn expire(&self, id: BookingId) -> Result<bool, Error> {
-        let actor = Actor::job("expiry");
-        self.kit
-            .db
-            .write(async |tx| {
-                let booking = self.load_in(&tx, id).await?;
-                let over = booking.state_at(self.kit.clock.now()) == State::Expired;
-                if !over || booking.state == State::Expired {
-                    return Ok(false);
-                }
-                let version = booking.version + 1;
-                let update_time = self.kit.clock.now();
-                let expired = Booking { state: State::Expired, version, update_time, ..booking.clone() };
-                self.put(&tx, &booking, &expired, Event::Expire, &actor).await?;
-                self.inventory.release(&tx, id).await?;
-                Ok(true)
-            })
-            .await
+        self.kit.db.write(async |tx| self.expire_in(&tx, id).await).await
+    }
+
+    /// The same, in a transaction that wants its nights.
+    pub(super) async fn expire_in(&self, tx: &Tx, id: BookingId) -> Result<bool, Error> {
+        let booking = self.load_in(tx, id).await?;
+        let now = self.kit.clock.now();
+        if booking.state == State::Expired || booking.state_at(now) != State::Expired {
+            return Ok(false);
+        }
+        let expired =
+            Booking { state: State::Expired, version: booking.version + 1, update_time: now, ..booking.clone() };
+        self.put(tx, &booking, &expired, Event::Expire, &Actor::job("expiry")).await?;
+        self.inventory.release(tx, id).await?;
+        Ok(true)
     }
 
     /// Writes down what time has decided: expired holds, and stays that are over. How many there were.
@@ -57,7 +56,10 @@ impl Bookings {
         // The day may have come already in the east of the world.
         let latest = local_date(chrono_tz::UTC, self.kit.clock.now() + TimeDelta::hours(14));
         for booking in store::departed(self.kit.db.read(), &self.kit, latest, BATCH).await? {
-            done += u64::from(self.complete_when_over(booking.id).await?);
+            done += u64::from(match booking.state {
+                State::NoShow => self.settle_no_show(booking.id).await?,
+                _ => self.complete_when_over(booking.id).await?,
+            });
         }
         Ok(done)
     }

@@ -126,6 +126,28 @@ impl Bookings {
             .await
     }
 
+    /// What a guest who never came has paid is the seller's once the stay would be over: until then they may still come.
+    pub(super) async fn settle_no_show(&self, id: BookingId) -> Result<bool, Error> {
+        let actor = Actor::job("expiry");
+        self.kit
+            .db
+            .write(async |tx| {
+                let booking = self.load_in(&tx, id).await?;
+                let now = self.kit.clock.now();
+                let settled = booking.fee == booking.kept();
+                if booking.state != State::NoShow || settled || !booking.is_day(booking.check_out(), now) {
+                    return Ok(false);
+                }
+                let kept =
+                    Booking { fee: booking.kept(), version: booking.version + 1, update_time: now, ..booking.clone() };
+                store::update(&tx, &booking, &kept).await?;
+                self.announce(&tx, Some(booking.state), &kept, "no-show settled", &actor).await?;
+                self.keep_fee(&tx, &kept).await?;
+                Ok(true)
+            })
+            .await
+    }
+
     /// What was paid and not given back is the seller's once the stay is over; what was never paid is nobody's.
     async fn earn(&self, tx: &Tx, booking: &Booking) -> Result<(), Error> {
         let amount = booking.money(booking.kept() - booking.fee);

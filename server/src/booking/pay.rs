@@ -67,13 +67,18 @@ impl Payable for Bookings {
         match before.late_payment {
             LatePayment::Refund => Ok(Received::GiveBack),
             LatePayment::Manual => Ok(Received::Undecided),
-            LatePayment::AcceptIfAvailable => match self.take_again(tx, &before, amount, actor).await {
-                Ok(()) => Ok(Received::Accepted),
-                Err(error) if matches!(error.fault(), Some(InventoryError::NightsTaken { .. })) => {
-                    Ok(Received::GiveBack)
+            LatePayment::AcceptIfAvailable => {
+                // Written down first: whatever becomes of the money, the hold is over.
+                self.expire_in(tx, id).await?;
+                let expired = self.load_in(tx, id).await?;
+                match self.take_again(tx, &expired, amount, actor).await {
+                    Ok(()) => Ok(Received::Accepted),
+                    Err(error) if matches!(error.fault(), Some(InventoryError::NightsTaken { .. })) => {
+                        Ok(Received::GiveBack)
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => Err(error),
-            },
+            }
         }
     }
 
@@ -92,6 +97,7 @@ impl Payable for Bookings {
     }
 
     async fn accept_late(&self, tx: &Tx, id: BookingId, amount: Money, actor: &Actor) -> Result<(), Error> {
+        self.expire_in(tx, id).await?;
         let before = self.load_in(tx, id).await?;
         self.decide(&before, Event::AcceptLate)?;
         self.take_again(tx, &before, amount, actor).await
@@ -135,9 +141,17 @@ impl Bookings {
 
     /// An expired booking takes its nights again, if they are free.
     async fn take_again(&self, tx: &Tx, before: &Booking, amount: Money, actor: &Actor) -> Result<(), Error> {
-        // Nobody may have written the expiry down yet: then the nights are still counted as held by it.
-        self.inventory.release(tx, before.id).await?;
-        self.inventory.hold(tx, before.id, &wanted(&before.lines), None).await?;
+        let lines = wanted(&before.lines);
+        if let Err(refused) = self.inventory.hold(tx, before.id, &lines, None).await {
+            let Some(InventoryError::NightsTaken { stale, .. }) = refused.fault() else { return Err(refused) };
+            if stale.is_empty() {
+                return Err(refused);
+            }
+            for hold in stale {
+                self.expire_in(tx, hold.booking).await?;
+            }
+            self.inventory.hold(tx, before.id, &lines, None).await?;
+        }
         self.confirm(tx, before, amount, Event::AcceptLate, actor).await
     }
 }

@@ -37,6 +37,11 @@ impl LookUps {
 }
 
 impl Bookings {
+    /// Forgets addresses that have been silent long enough to look up as many bookings as ever.
+    pub fn tidy_look_ups(&self) {
+        self.look_ups.addresses.retain_recent();
+    }
+
     /// A booking of the caller, as its guest or as its seller.
     pub(super) async fn get(&self, caller: &Member, id: BookingId) -> Result<Booking, Error> {
         let found = store::find(self.kit.db.read(), &self.kit, id).await?;

@@ -232,8 +232,15 @@ pub(super) async fn departed(
     before: crate::kit::date::Date,
     limit: u64,
 ) -> Result<Vec<Booking>, Error> {
+    use booking::Column;
+    let used = Column::State.is_in([State::Confirmed.name(), State::InUse.name()]);
+    // Until its money is the seller's, a no-show is not done with.
+    let missed = Column::State
+        .eq(State::NoShow.name())
+        .and(Expr::col(Column::Paid).gt(Expr::col(Column::Refunded).add(Expr::col(Column::Fee))));
+    let over = used.or(missed);
     let rows = booking::Entity::find()
-        .filter(booking::Column::State.is_in([State::Confirmed.name(), State::InUse.name()]))
+        .filter(over)
         .filter(booking::Column::LastDate.lte(before))
         .order_by_asc(booking::Column::LastDate)
         .limit(limit)

@@ -26,7 +26,7 @@ impl Check {
         let config = self.place.config(sources)?;
         let found = block_on(async {
             let platform = Platform::open_to_look(config, World::default()).await?;
-            Ok::<_, Failure>(platform.checks().run().await.map_err(Failure::failed)?)
+            platform.checks().run().await.map_err(Failure::failed)
         })?;
         let checked: Vec<_> = Checks::invariants().collect();
         if self.json {

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
+use super::failure::Failure;
+use super::output;
 use crate::config::{Config, LogFormat, Sources};
+use crate::demo::DemoSize;
 use crate::serve::{Platform, Ports, ServeError, World};
 
 /// Options that are often given by hand; all others come from the file and the environment.
@@ -28,6 +31,9 @@ pub(super) struct Serve {
     /// Which background work to do, such as `expiry,reconcile` [default: all].
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     workers: Option<Vec<String>>,
+    /// Loads the demonstration catalogue first, as `yeyak demo` does.
+    #[arg(long)]
+    demo: bool,
 }
 
 impl Serve {
@@ -50,13 +56,18 @@ impl Serve {
         sources
     }
 
-    pub(super) fn run(self, sources: Sources) -> Result<(), ServeError> {
+    pub(super) fn run(self, sources: Sources) -> Result<(), Failure> {
+        let demo = self.demo;
         let config = self.overrule(sources).config()?;
         log(&config)?;
         let runtime = tokio::runtime::Runtime::new().map_err(|error| ServeError::Other(error.to_string()))?;
         runtime.block_on(async {
             let platform = Platform::open(config.clone(), World::default()).await?;
-            platform.serve(|ports| greet(&config, ports), asked_to_stop()).await
+            if demo {
+                super::demo::load(&platform, DemoSize::default()).await?;
+            }
+            platform.serve(|ports| greet(&config, ports), asked_to_stop()).await?;
+            Ok(())
         })
     }
 }
@@ -77,14 +88,21 @@ fn greet(config: &Config, ports: &Ports) {
     let scheme = if config.has_tls() { "https" } else { "http" };
     let database =
         if config.is_embedded() { format!("SQLite in {}", config.data.display()) } else { "PostgreSQL".to_owned() };
-    println!("yeyak {} is serving", env!("CARGO_PKG_VERSION"));
-    println!("  gRPC      {scheme}://{}", ports.grpc);
-    println!("  HTTP      http://{}", ports.http);
-    println!("  database  {database}");
-    println!("Try:");
-    println!("  cargo run --example book_a_stay            # sign up, book, pay, cancel");
-    println!("  yeyak demo                                 # load 300 properties to look at");
-    println!("  yeyak call yeyak.stay.v1.StaySearchService/SearchStays '{{\"region\":\"JEJU\"}}'");
+    let text = format!(
+        "yeyak {} is serving
+  gRPC      {scheme}://{}
+  HTTP      http://{}
+  database  {database}
+Try:
+  cargo run --example book_a_stay      sign up, book, pay, cancel
+  yeyak call --list                    every service
+  yeyak serve --demo                   with 300 properties to search and book",
+        env!("CARGO_PKG_VERSION"),
+        ports.grpc,
+        ports.http,
+    );
+    // Whoever reads no output serves all the same.
+    _ = output::say(text.trim_end());
 }
 
 /// Done when the process is told to end: Ctrl-C, or SIGTERM.

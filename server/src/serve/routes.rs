@@ -12,7 +12,6 @@ use tower::{Layer, ServiceExt};
 use super::{Platform, ServeError};
 use crate::config::Config;
 use crate::layer::auth::AuthLayer;
-use crate::layer::rate::{RateLimits, Rates};
 use crate::layer::{self, Catalog};
 
 impl Platform {
@@ -79,11 +78,7 @@ impl Platform {
                 streams: limit.streams,
             },
         };
-        let rates = Rates::new(RateLimits {
-            member: (limit.member_calls_per_second, limit.member_burst),
-            address: (limit.address_calls_per_second, limit.address_burst),
-        });
-        layer::stack(parts, AuthLayer::new(Arc::new(self.members.clone()), Arc::new(rates)))
+        layer::stack(parts, AuthLayer::new(Arc::new(self.members.clone()), self.rates.clone()))
     }
 
     /// The server without a socket, for tests and for programs that carry it inside: the same layers, the same answers.

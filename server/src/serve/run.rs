@@ -20,6 +20,9 @@ pub struct Ports {
     pub http: SocketAddr,
 }
 
+/// How often callers are forgotten who have been silent long enough for their full burst.
+const FORGET_CALLERS: Duration = Duration::from_secs(60);
+
 impl Platform {
     /// Listens, says so through `ready`, and serves until `stop` is done; then drains.
     pub async fn serve(
@@ -109,6 +112,14 @@ impl Platform {
             let (queue, consumer, stop) = (self.queue.clone(), consumer.clone(), workers.clone());
             tasks.spawn(async move { queue.consume(consumer, stop).await });
         }
+        let (rates, bookings, stop) = (self.rates.clone(), self.bookings.clone(), workers.clone());
+        tasks.spawn(async move {
+            while !stop.is_cancelled() {
+                tokio::select! { () = tokio::time::sleep(FORGET_CALLERS) => {} () = stop.cancelled() => {} }
+                rates.tidy();
+                bookings.tidy_look_ups();
+            }
+        });
         self.jobs.start(&wanted, workers, tasks);
     }
 

@@ -107,9 +107,10 @@ impl Catalogue {
             let ids: Vec<_> = listings.iter().flat_map(|listing| listing.rooms()).map(|room| room.id).collect();
             rooms.refresh(&ids).await?;
             index.fill(listings);
-            Ok(())
+            Ok::<_, Error>(())
         };
-        self.inner.filled.get_or_try_init(fill).await.map(|()| ())
+        self.inner.filled.get_or_try_init(fill).await?;
+        Ok(())
     }
 
     /// Keeps the index in step until the server stops.

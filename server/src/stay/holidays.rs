@@ -24,7 +24,7 @@ mod tests {
         assert!(korean().is_sorted());
         for year in 2026..=2028 {
             let days = korean().filter(|date| date.year() == year).count();
-            assert!((16..=22).contains(&days), "{year} has {days}");
+            assert!((18..=24).contains(&days), "{year} has {days}");
         }
     }
 }

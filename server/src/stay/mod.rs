@@ -78,6 +78,16 @@ impl Stays {
         self.catalogue.fill().await
     }
 
+    /// When stays are in demand.
+    pub fn season(&self) -> &Season {
+        &self.season
+    }
+
+    /// How many properties a seller has.
+    pub async fn property_count(&self, seller: MemberId) -> Result<u64, Error> {
+        store::property::count(self.kit.db.read(), seller).await
+    }
+
     /// Begins a change of a property or of what is below it: locks it, counts the change, and has it announced and read again
     /// once the transaction commits.
     async fn touch(&self, tx: &Tx, seller: &Seller, id: PropertyId, part: Part) -> Result<Property, Error> {

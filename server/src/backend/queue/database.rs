@@ -51,7 +51,9 @@ impl DatabaseQueue {
                     .filter(Column::Consumer.eq(&*key.0))
                     .filter(Column::Id.eq(key.1));
                 match &failed {
-                    None => drop(Entity::delete_by_id(key.clone()).exec(&*tx).await?),
+                    None => {
+                        Entity::delete_by_id(key.clone()).exec(&*tx).await?;
+                    }
                     Some(_) => {
                         if failures >= TRIES {
                             update = update.col_expr(Column::DeadTime, Expr::value(now));

@@ -1,4 +1,4 @@
-//! Making an admin by hand: the first one can't be granted the role by another.
+//! Making an admin or a seller by hand: the first admin can't be granted the role by another.
 
 use yeyak_proto::yeyak::member::v1 as pb;
 
@@ -22,13 +22,37 @@ impl Members {
             display_name: display_name.to_owned(),
             ..Default::default()
         };
+        self.create_with(Role::Admin, request).await
+    }
+
+    /// Makes a member who is a seller, or makes a seller of the member with this address and password.
+    ///
+    /// Errors: as [`Self::create_admin`].
+    pub async fn create_seller(&self, email: &str, password: &str, display_name: &str) -> Result<Profile, Error> {
+        let request = pb::SignUpRequest {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            display_name: display_name.to_owned(),
+            ..Default::default()
+        };
+        self.create_with(Role::Seller, request).await
+    }
+
+    /// The member with an address, if there is one. For commands; over the network nobody may learn it.
+    pub async fn id_of(&self, email: &str) -> Result<Option<MemberId>, Error> {
+        let Ok(email) = email.parse() else { return Ok(None) };
+        let found = store::account_by_email(self.kit.db.read(), &self.kit, &email).await?;
+        Ok(found.map(|account| account.profile.id))
+    }
+
+    async fn create_with(&self, role: Role, request: pb::SignUpRequest) -> Result<Profile, Error> {
         let command = convert::sign_up(request, Origin::default())?;
-        let id = match self.promote_known(&command).await? {
+        let id = match self.promote_known(role, &command).await? {
             Some(id) => id,
-            None => match self.create_promoted(&command).await {
+            None => match self.create_promoted(role, &command).await {
                 // Signed up a moment ago.
                 Err(error) if error.reason() == ErrorReason::EmailTaken => {
-                    self.promote_known(&command).await?.ok_or(error)?
+                    self.promote_known(role, &command).await?.ok_or(error)?
                 }
                 created => created?,
             },
@@ -36,32 +60,36 @@ impl Members {
         self.profile(id).await
     }
 
-    async fn promote_known(&self, command: &SignUp) -> Result<Option<MemberId>, Error> {
+    async fn promote_known(&self, role: Role, command: &SignUp) -> Result<Option<MemberId>, Error> {
         let found = store::account_by_email(self.kit.db.read(), &self.kit, &command.email).await?;
         let Some(account) = found else { return Ok(None) };
         if !self.passwords.verify(&command.password, Some(&account.password_hash)).await? {
             return Err(MemberError::WrongCredentials.into());
         }
         let id = account.profile.id;
-        self.kit.db.write(async |tx| self.change_role(&tx, &by_hand(id)).await).await?;
+        self.kit.db.write(async |tx| self.change_role(&tx, &by_hand(id, role)).await).await?;
         Ok(Some(id))
     }
 
-    async fn create_promoted(&self, command: &SignUp) -> Result<MemberId, Error> {
+    async fn create_promoted(&self, role: Role, command: &SignUp) -> Result<MemberId, Error> {
         let account = self.new_account(command).await?;
         let id = account.profile.id;
         self.kit
             .db
             .write(async |tx| {
                 store::insert_account(&*tx, &self.kit, &account).await?;
-                self.change_role(&tx, &by_hand(id)).await
+                self.change_role(&tx, &by_hand(id, role)).await
             })
             .await?;
         Ok(id)
     }
 }
 
-fn by_hand(member: MemberId) -> Change {
-    let reason = "made an admin on the command line".to_owned();
-    Change { member, role: Role::Admin, granted: true, reason, actor: Actor("cli".to_owned()) }
+fn by_hand(member: MemberId, role: Role) -> Change {
+    let reason = match role {
+        Role::Admin => "made an admin on the command line",
+        Role::Seller => "made a seller on the command line",
+    };
+    let reason = reason.to_owned();
+    Change { member, role, granted: true, reason, actor: Actor("cli".to_owned()) }
 }

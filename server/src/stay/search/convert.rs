@@ -7,7 +7,7 @@ use yeyak_proto::yeyak::stay::v1::search_stays_request::OrderBy;
 use yeyak_proto::yeyak::stay::v1::stay_refusal::Restriction as Wire;
 
 use crate::error::Error;
-use crate::kit::date::{Nights, to_proto};
+use crate::kit::date::{Date, Nights, from_proto, to_proto};
 use crate::kit::money::{Currency, Money};
 use crate::kit::violation::Violations;
 use crate::stay::convert::{
@@ -16,13 +16,18 @@ use crate::stay::convert::{
 use crate::stay::index::{Details, Hit, Night, Order, Priced, Query, fold};
 use crate::stay::model::{NightPrice, RatePlanId, Refusal, Restriction, RoomTypeId, StayPrice, Wanted};
 
-pub(super) fn search(request: &pb::SearchStaysRequest) -> Result<Query, Error> {
+/// What is looked for when a search does not say: one night for two, so that a first look needs no dates.
+const TWO_ADULTS: pb::Guests = pb::Guests { adult_count: 2, child_count: 0 };
+
+pub(super) fn search(request: &pb::SearchStaysRequest, tomorrow: Date) -> Result<Query, Error> {
     let mut violations = Violations::new();
+    let arrival = request.check_in_date.or(Some(to_proto(tomorrow)));
+    let day_behind = arrival.as_ref().and_then(from_proto).and_then(|date| date.succ_opt()).map(to_proto);
+    let departure = request.check_out_date.or(day_behind);
     let v = &mut violations;
     v.require("page_size", request.page_size >= 0, "must not be negative");
-    let check_in = ("check_in_date", request.check_in_date.as_ref());
-    let nights = nights(v, check_in, ("check_out_date", request.check_out_date.as_ref()));
-    let wanted = wanted(v, nights, request.guests.as_ref(), request.room_count);
+    let nights = nights(v, ("check_in_date", arrival.as_ref()), ("check_out_date", departure.as_ref()));
+    let wanted = wanted(v, nights, Some(request.guests.as_ref().unwrap_or(&TWO_ADULTS)), request.room_count);
     let code = if request.currency_code.is_empty() { "KRW" } else { &request.currency_code };
     let currency = v.take("currency_code", code.parse::<Currency>());
     let region = match request.region {

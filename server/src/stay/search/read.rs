@@ -1,7 +1,7 @@
 //! What is found, what it costs, and which nights there are.
 
 use crate::error::{Error, NotFound};
-use crate::kit::date::Nights;
+use crate::kit::date::{Date, Nights, local_date};
 use crate::kit::page::PageKey;
 use crate::stay::Stays;
 use crate::stay::index::{Found, Key, Night, Priced, Query};
@@ -19,6 +19,12 @@ impl PageKey for Key {
 }
 
 impl Stays {
+    /// The first night of a search that names none.
+    pub(super) fn tomorrow(&self) -> Date {
+        let today = local_date(chrono_tz::Asia::Seoul, self.kit.clock.now());
+        today.succ_opt().unwrap_or(today)
+    }
+
     /// Finds the properties that have the rooms on every night, each with its cheapest offer.
     pub(super) async fn search(&self, query: &Query) -> Result<Found, Error> {
         let index = self.catalogue.whole().await?;

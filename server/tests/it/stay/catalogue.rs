@@ -1,5 +1,6 @@
 //! Properties, room types and rate plans, and whose they are.
 
+use chrono::TimeDelta;
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::proto::stay::v1::{
     CancellationPolicy, ClosePropertyRequest, CloseRatePlanRequest, CloseRoomTypeRequest, CreatePropertyRequest,
@@ -244,6 +245,8 @@ async fn what_can_not_be_changed_is_refused() {
 async fn guests_see_what_is_open_and_the_seller_sees_all() {
     let yeyak = Yeyak::new().await;
     let inn = Inn::new(&yeyak).await;
+    // Ids of one moment are in no order.
+    yeyak.clock.advance(TimeDelta::seconds(1));
     let request = CreateRoomTypeRequest { room_type: Some(room_type(&inn.property)), ..Default::default() };
     let second = inn.seller.room_types().create_room_type(request).await.expect("creates").id;
     let close = CloseRoomTypeRequest { id: second.clone(), ..Default::default() };

@@ -2,5 +2,6 @@
 
 mod calendar;
 mod catalogue;
+mod demo;
 mod inn;
 mod search;
