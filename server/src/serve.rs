@@ -147,6 +147,10 @@ impl Platform {
         let consumers: Vec<Arc<dyn Consumer>> = vec![payments.consumer()];
         let queue: Arc<dyn Queue> = Arc::new(DatabaseQueue::new(kit.clone(), &consumers));
         let leases = Leases::new(kit.db.clone(), kit.clock.clone(), kit.ids.uuid(kit.clock.now()));
+        // The folder's lock says that no other server of this database lives.
+        if folder.is_ours() && config.is_embedded() {
+            leases.inherit().await?;
+        }
         let mut all_jobs: Vec<Arc<dyn Job>> = vec![Arc::new(jobs::TidyRequests(kit.requests.clone()))];
         all_jobs.extend(payments.jobs());
         all_jobs.push(Arc::new(ExpireJob(bookings.clone())));
