@@ -24,7 +24,7 @@ use yeyak::proto::payment::v1::{ConfirmPaymentRequest, PreparePaymentRequest};
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::proto::stay::v1::property::{ConfirmationMode, LatePaymentPolicy};
 use yeyak::proto::stay::v1::{
-    CancellationPolicy, CreatePropertyRequest, CreateRatePlanRequest, CreateRoomTypeRequest, GeoPoint,
+    CancellationPolicy, CreatePropertyRequest, CreateRatePlanRequest, CreateRoomTypeRequest, GeoPoint, Guests,
     OpenPropertyRequest, Property, RatePlan, RatePlanPrice, Region, RoomType, SearchStaysRequest,
     UpdateCalendarRequest,
 };
@@ -133,8 +133,13 @@ impl Stage {
         let turn = self.turn();
         let (check_in, check_out) = stay(turn);
         let region = i32::try_from(turn % 17).expect("is small") + 1;
-        let request =
-            SearchStaysRequest { check_in_date: check_in, check_out_date: check_out, region, ..Default::default() };
+        let request = SearchStaysRequest {
+            check_in_date: check_in,
+            check_out_date: check_out,
+            guests: Some(Guests { adult_count: 2, ..Default::default() }),
+            region,
+            ..Default::default()
+        };
         let found = self.members[client].stay_search().search_stays(request).await?;
         // With few properties some regions have none.
         let missing = found.offers.is_empty() && self.rooms.len() >= 17;
