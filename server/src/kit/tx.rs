@@ -99,7 +99,8 @@ impl Db {
                     // FULL: an answer given must outlive a power cut, not only a crash of the process.
                     .pragma("synchronous", "FULL")
                     .pragma("busy_timeout", "5000")
-                    .pragma("cache_size", "-16000")
+                    // For each connection: the system's own cache holds the file.
+                    .pragma("cache_size", "-4000")
                     .foreign_keys(true)
                     .statement_cache_capacity(512)
             });

@@ -159,8 +159,9 @@ async fn a_payment_that_ended_half_way_long_ago_loses_neither_money_nor_nights()
 async fn a_webhook_that_was_kept_and_not_answered_comes_again() {
     let scene = Scene::new().await;
     scene.yeyak.fault(&scene.attempt, Fault::LoseAnswer { when: When::AfterCommit }).await;
-    confirm(&scene.client, &scene.attempt, scene.key.clone()).await.expect("unknown");
+    // Before the provider has anything to tell: it tells at once.
     scene.yeyak.platform.kit.crash.arm("webhook.kept", How::Error);
+    confirm(&scene.client, &scene.attempt, scene.key.clone()).await.expect("unknown");
 
     scene.recover(1).await;
 
