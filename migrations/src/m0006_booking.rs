@@ -59,7 +59,6 @@ impl MigrationTrait for Migration {
             .col(big_integer("line"))
             .col(uuid("room_type_id"))
             .col(string("room_type_name"))
-            .col(big_integer("room_type_count"))
             .col(uuid("rate_plan_id"))
             .col(date("check_in"))
             .col(date("check_out"))

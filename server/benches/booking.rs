@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{Datelike, Days, NaiveDate, Utc};
+use chrono::{Datelike, Days, NaiveDate};
 use futures::StreamExt;
 use futures::future::try_join_all;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
@@ -46,6 +46,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Done = Result<(), Failure>;
 
 /// What the server's own errors say.
+/// The day that the bench runs on.
+fn today() -> chrono::NaiveDate {
+    chrono::Local::now().date_naive()
+}
+
 fn told(error: yeyak_server::error::Error) -> String {
     error.to_string()
 }
@@ -223,7 +228,7 @@ fn date(day: NaiveDate) -> Option<Date> {
 
 /// One or two nights within the next three months.
 fn stay(turn: u64) -> (Option<Date>, Option<Date>) {
-    let check_in = Utc::now().date_naive() + Days::new(7 + turn / 17 % 80);
+    let check_in = today() + Days::new(7 + turn / 17 % 80);
     (date(check_in), date(check_in + Days::new(1 + turn % 2)))
 }
 
@@ -261,12 +266,12 @@ async fn room(seller: &Client, number: usize) -> Result<Room, yeyak::Error> {
     let create = CreateRatePlanRequest { rate_plan: Some(rate_plan), ..Default::default() };
     let rate_plan = seller.rate_plans().create_rate_plan(create).await?;
     let price = ProtoMoney { currency_code: "KRW".into(), minor_units: 80_000 + i64::from(place % 50) * 1000 };
-    let today = Utc::now().date_naive();
+    let today = today();
     let calendar = UpdateCalendarRequest {
         room_type_id: room_type.id.clone(),
         start_date: date(today),
         end_date: date(today + Days::new(120)),
-        prices: vec![RatePlanPrice { rate_plan_id: rate_plan.id.clone(), price: Some(price), ..Default::default() }],
+        prices: vec![RatePlanPrice { rate_plan_id: rate_plan.id.clone(), price: Some(price) }],
         ..Default::default()
     };
     seller.calendars().update_calendar(calendar).await?;

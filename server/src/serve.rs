@@ -43,6 +43,9 @@ use crate::member::{MemberSettings, Members, TokenSettings};
 use crate::payment::Payments;
 use crate::stay::Stays;
 
+/// The file of the secrets, which the first start makes.
+const KEYS: &str = "keys.json";
+
 /// Time and chance of a server; tests give their own.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -121,7 +124,7 @@ impl Platform {
     }
 
     async fn open_in(folder: Folder, config: Config, world: World) -> Result<Self, ServeError> {
-        let keys = Keyring::load_or_create(&config.data.join("keys.json"), config.master_key.reveal(), &world.ids)?;
+        let keys = Keyring::load_or_create(&config.data.join(KEYS), config.master_key.reveal(), &world.ids)?;
         let db = Db::open(&config.database_url(), config.database_connections).await?;
         if folder.is_ours() {
             Migrator::up(db.schema_connection(), None)

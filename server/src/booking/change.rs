@@ -2,7 +2,6 @@
 
 use uuid::Uuid;
 
-use super::create::wanted;
 use super::error::BookingError;
 use super::model::{Booking, Event, Line, State};
 use super::quote::line_of;
@@ -118,7 +117,7 @@ impl Bookings {
                 store::replace_lines(&tx, &after).await?;
                 // The old nights first, so that those that stay can be taken again: nobody else sees them free meanwhile.
                 self.inventory.release(&tx, before.id).await?;
-                self.inventory.hold(&tx, before.id, &wanted(&after.lines), after.expire_time).await?;
+                self.inventory.hold(&tx, before.id, &self.wanted(&tx, &after.lines).await?, after.expire_time).await?;
                 if paid {
                     self.inventory.sell(&tx, before.id).await?;
                 }

@@ -76,7 +76,7 @@ fn guest(violations: &mut Violations, guest: Option<pb::Guest>) -> Option<Guest>
 }
 
 pub(super) fn create(violations: &mut Violations, request: pb::CreateBookingRequest) -> Option<Create> {
-    violations.require("quote_token", !request.quote_token.is_empty(), "must be given");
+    violations.require("quote_token", !request.quote_token.is_empty(), "must be given; QuoteBooking gives one");
     let guest = guest(violations, request.guest);
     let note = violations.text("note", &request.note, 0, 500);
     let expected_total = match request.expected_total {

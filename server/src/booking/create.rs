@@ -98,7 +98,9 @@ impl Bookings {
                 if store::live_holds(&*tx, caller.id, now).await? > self.settings.holds_per_member {
                     return Err(BookingError::TooManyHolds(self.settings.holds_per_member).into());
                 }
-                self.inventory.hold(&tx, booking.id, &wanted(&booking.lines), booking.expire_time).await?;
+                self.inventory
+                    .hold(&tx, booking.id, &self.wanted(&tx, &booking.lines).await?, booking.expire_time)
+                    .await?;
                 record.put(&tx, booking.id.0).await?;
                 self.announce(&tx, None, booking, "create", &actor).await?;
                 match booking.total.minor == 0 && booking.state == State::Held {
@@ -144,14 +146,16 @@ impl Bookings {
     }
 }
 
-/// What the lines of a booking want of the inventory.
-pub(super) fn wanted(lines: &[Line]) -> Vec<Wanted> {
-    let wanted = |(at, line): (u16, &Line)| Wanted {
-        line: at,
-        room_type: line.room_type,
-        nights: line.nights,
-        rooms: line.rooms,
-        room_count: line.room_type_count,
-    };
-    (0..).zip(lines).map(wanted).collect()
+impl Bookings {
+    /// What the lines of a booking want of the inventory.
+    pub(super) async fn wanted(&self, tx: &Tx, lines: &[Line]) -> Result<Vec<Wanted>, Error> {
+        let mut wanted = Vec::with_capacity(lines.len());
+        for (at, line) in (0..).zip(lines) {
+            // Not the quote's count: the seller may have said another since.
+            let room_count = self.stays.room_count(tx, line.room_type).await?;
+            let (room_type, nights, rooms) = (line.room_type, line.nights, line.rooms);
+            wanted.push(Wanted { line: at, room_type, nights, rooms, room_count });
+        }
+        Ok(wanted)
+    }
 }

@@ -65,7 +65,6 @@ pub(super) mod line {
         pub(in crate::booking) line: i64,
         pub(in crate::booking) room_type_id: Uuid,
         pub(in crate::booking) room_type_name: String,
-        pub(in crate::booking) room_type_count: i64,
         pub(in crate::booking) rate_plan_id: Uuid,
         pub(in crate::booking) check_in: Date,
         pub(in crate::booking) check_out: Date,

@@ -170,8 +170,6 @@ pub(super) struct Guest {
 pub(super) struct Line {
     pub(super) room_type: RoomTypeId,
     pub(super) room_type_name: String,
-    /// How many rooms the type has in a night that nobody has touched.
-    pub(super) room_type_count: u32,
     pub(super) rate_plan: RatePlanId,
     pub(super) nights: Nights,
     pub(super) rooms: u16,

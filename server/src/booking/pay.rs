@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-use super::create::wanted;
 use super::error::BookingError;
 use super::model::{Booking, Event, State};
 use super::{Bookings, store};
@@ -105,6 +104,17 @@ impl Payable for Bookings {
 
     async fn given_back(&self, tx: &Tx, id: BookingId, amount: Money, actor: &Actor) -> Result<(), Error> {
         let before = self.load_in(tx, id).await?;
+        // What the seller has earned, or keeps as a fee, is no longer the booking's to give.
+        let held = if before.state == State::Completed { 0 } else { before.kept() - before.fee };
+        if amount.minor > held {
+            return Err(BookingError::Blocked {
+                booking: id,
+                action: "refund",
+                state: before.state,
+                why: format!("the booking holds {}; the rest is the seller's", before.money(held)),
+            }
+            .into());
+        }
         let after = Booking {
             refunded: before.refunded + amount.minor,
             version: before.version + 1,
@@ -141,7 +151,7 @@ impl Bookings {
 
     /// An expired booking takes its nights again, if they are free.
     async fn take_again(&self, tx: &Tx, before: &Booking, amount: Money, actor: &Actor) -> Result<(), Error> {
-        let lines = wanted(&before.lines);
+        let lines = self.wanted(tx, &before.lines).await?;
         if let Err(refused) = self.inventory.hold(tx, before.id, &lines, None).await {
             let Some(InventoryError::NightsTaken { stale, .. }) = refused.fault() else { return Err(refused) };
             if stale.is_empty() {

@@ -57,7 +57,6 @@ pub(super) fn line_of(offer: &StayOffer) -> Line {
     Line {
         room_type: offer.room_type,
         room_type_name: offer.room_type_name.clone(),
-        room_type_count: offer.room_count,
         rate_plan: offer.rate_plan,
         nights: wanted.nights(),
         rooms: wanted.rooms(),

@@ -166,7 +166,16 @@ impl BookingService for Bookings {
     async fn cancel_booking(&self, request: Request<pb::CancelBookingRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).member()?;
         let message = request.get_ref();
-        let (id, key, reason) = with_text(message, &message.id, ("reason", &message.reason), (0, 500))?;
+        let mut violations = Violations::new();
+        let key = RequestKey::of(message, &mut violations);
+        let id = violations.id("id", &message.id);
+        violations.require(
+            "quote_token",
+            !message.quote_token.is_empty(),
+            "must be given; QuoteCancellation gives one",
+        );
+        let reason = violations.text("reason", &message.reason, 0, 500);
+        let (id, reason) = violations.finish(id.zip(reason))?;
         let cancelled = self.cancel(&caller, id, &message.quote_token, &reason, &key).await?;
         Ok(self.answer(caller.id, cancelled))
     }
@@ -188,8 +197,13 @@ impl BookingService for Bookings {
 
     async fn change_booking(&self, request: Request<pb::ChangeBookingRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).member()?;
-        let (id, key) = named(request.get_ref(), &request.get_ref().id)?;
-        let changed = self.change(&caller, id, &request.get_ref().quote_token, &key).await?;
+        let message = request.get_ref();
+        let mut violations = Violations::new();
+        let key = RequestKey::of(message, &mut violations);
+        let id = violations.id("id", &message.id);
+        violations.require("quote_token", !message.quote_token.is_empty(), "must be given; QuoteChange gives one");
+        let id = violations.finish(id)?;
+        let changed = self.change(&caller, id, &message.quote_token, &key).await?;
         Ok(self.answer(caller.id, changed))
     }
 

@@ -111,7 +111,6 @@ fn line_row(booking: BookingId, at: usize, line: &Line) -> Result<line::ActiveMo
         line: i64::try_from(at).unwrap_or(i64::MAX),
         room_type_id: line.room_type.0,
         room_type_name: line.room_type_name.clone(),
-        room_type_count: i64::from(line.room_type_count),
         rate_plan_id: line.rate_plan.0,
         check_in: line.nights.check_in(),
         check_out: line.nights.check_out(),
@@ -128,7 +127,6 @@ fn read_line(row: line::Model) -> Result<Line, Error> {
     Ok(Line {
         room_type: RoomTypeId(row.room_type_id),
         room_type_name: row.room_type_name,
-        room_type_count: u32::try_from(row.room_type_count).map_err(Error::internal)?,
         rate_plan: RatePlanId(row.rate_plan_id),
         nights: Nights::between(row.check_in, row.check_out).map_err(Error::internal)?,
         rooms: small(row.room_count)?,

@@ -70,7 +70,6 @@ pub(super) struct ChangeQuote {
 pub(super) struct QuotedLine {
     pub(super) room_type: RoomTypeId,
     pub(super) room_type_name: String,
-    pub(super) room_type_count: u32,
     pub(super) rate_plan: RatePlanId,
     pub(super) check_in: Date,
     pub(super) check_out: Date,
@@ -101,7 +100,6 @@ impl From<&Line> for QuotedLine {
         Self {
             room_type: line.room_type,
             room_type_name: line.room_type_name.clone(),
-            room_type_count: line.room_type_count,
             rate_plan: line.rate_plan,
             check_in: line.nights.check_in(),
             check_out: line.nights.check_out(),
@@ -119,7 +117,6 @@ impl QuotedLine {
             nights: Nights::between(self.check_in, self.check_out).map_err(Error::internal)?,
             room_type: self.room_type,
             room_type_name: self.room_type_name,
-            room_type_count: self.room_type_count,
             rate_plan: self.rate_plan,
             rooms: self.rooms,
             adults: self.adults,

@@ -93,13 +93,15 @@ fn greet(config: &Config, ports: &Ports) {
   gRPC      {scheme}://{}
   HTTP      http://{}
   database  {database}
-Try:
+Try, with YEYAK_URL={scheme}://{} in the environment:
   cargo run --example book_a_stay      sign up, book, pay, cancel
   yeyak call --list                    every service
-  yeyak serve --demo                   with 300 properties to search and book",
+  yeyak call yeyak.stay.v1.StaySearchService/SearchStays '{{\"region\": \"JEJU\"}}'
+Nothing to find? `yeyak serve --demo` loads 300 properties first.",
         env!("CARGO_PKG_VERSION"),
         ports.grpc,
         ports.http,
+        ports.grpc,
     );
     // Whoever reads no output serves all the same.
     _ = output::say(text.trim_end());

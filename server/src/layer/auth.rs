@@ -106,7 +106,12 @@ where
         let AuthLayer { authenticate, rates } = self.layer.clone();
         Box::pin(async move {
             let identified = identify(&*authenticate, request.headers(), rpc.method()).await;
-            match identified.and_then(|caller| rates.check(&caller, peer).map(|()| caller)) {
+            let admitted = match identified {
+                Ok(caller) => rates.check(&caller, peer).map(|()| caller),
+                // Who is refused is counted by address: guessing tokens is not free either.
+                Err(refused) => rates.check(&Caller::Anonymous, peer).and(Err(refused)),
+            };
+            match admitted {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await

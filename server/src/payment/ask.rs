@@ -1,7 +1,7 @@
 //! Asks the provider what became of an attempt.
 
 use super::Payments;
-use super::model::{Failure, Payment, Verdict};
+use super::model::{Failure, NO_PROVIDER, Payment, Verdict};
 use super::record::Outcome;
 use crate::backend::provider::Unreachable;
 use crate::error::Error;
@@ -19,6 +19,10 @@ impl Payments {
 
     /// What the provider knows of the attempt, and what it says when it is asked for the money once more.
     pub(super) async fn look_up(&self, payment: &Payment) -> Result<Outcome, Unreachable> {
+        if payment.provider == NO_PROVIDER {
+            let over = payment.expire_time <= self.kit.clock.now();
+            return Ok(if over { Outcome::Expired } else { Outcome::unknown("there is nothing to pay") });
+        }
         if payment.provider != self.provider.name() {
             let why = format!("{} took it, and {} is configured", payment.provider, self.provider.name());
             return Ok(Outcome::unknown(why));

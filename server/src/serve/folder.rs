@@ -10,6 +10,11 @@ pub enum FolderError {
     /// It can't be made or written.
     #[error("`data` = {0} can't be used: {1}")]
     Unusable(PathBuf, #[source] io::Error),
+    /// No server ever used it.
+    #[error(
+        "no server has kept anything in `data` = {0}; give the folder that the server uses, with --data or --config"
+    )]
+    Empty(PathBuf),
     /// Another process has it.
     #[error("a server is running on `data` = {0}; stop it first, or give another folder")]
     Locked(PathBuf),
@@ -36,6 +41,10 @@ impl Folder {
 
     /// Locks the folder, or goes on without the lock while a server has it: for who changes nothing.
     pub(crate) fn share(path: &Path) -> Result<Self, FolderError> {
+        // Looking must not make an installation.
+        if !path.join(super::KEYS).exists() {
+            return Err(FolderError::Empty(path.to_owned()));
+        }
         match Self::lock(path) {
             Err(FolderError::Locked(_)) => Ok(Self { lock: None }),
             outcome => outcome,

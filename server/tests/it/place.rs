@@ -13,6 +13,7 @@ use yeyak::proto::stay::v1::property::{ConfirmationMode, LatePaymentPolicy};
 use yeyak::proto::stay::v1::{
     CancellationPolicy, CreatePropertyRequest, CreateRatePlanRequest, CreateRoomTypeRequest, GeoPoint,
     OpenPropertyRequest, Property, RatePlan, RatePlanPrice, Region, RoomType, UpdateCalendarRequest,
+    UpdateRoomTypeRequest,
 };
 use yeyak::{Client, Error};
 
@@ -131,6 +132,14 @@ pub(crate) async fn press(browser: &reqwest::Client, checkout_url: &str, choice:
 }
 
 impl Place {
+    /// Changes how many rooms the type has.
+    pub(crate) async fn set_room_count(&self, rooms: i32) {
+        let room_type = RoomType { id: self.room_type_id.clone(), room_count: rooms, ..Default::default() };
+        let update_mask = Some(prost_types::FieldMask { paths: vec!["room_count".into()] });
+        let request = UpdateRoomTypeRequest { room_type: Some(room_type), update_mask, ..Default::default() };
+        self.seller.room_types().update_room_type(request).await.expect("changes");
+    }
+
     /// Sets one price for every night of a few months.
     pub(crate) async fn set_price(&self, won: i64) {
         let price = Money { currency_code: "KRW".into(), minor_units: won };

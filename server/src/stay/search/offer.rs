@@ -2,6 +2,7 @@
 
 use crate::error::{Error, NotFound};
 use crate::kit::date::Nights;
+use crate::kit::tx::Tx;
 use crate::stay::model::{RatePlanId, RoomTypeId, Wanted};
 use crate::stay::{Availability, Rooms, StayError, StayOffer, Stays, store};
 
@@ -29,6 +30,14 @@ impl Stays {
     ) -> Result<StayOffer, Error> {
         let given_up = GivenUp { rooms: &*self.rooms, nights: own, count: i32::from(wanted.rooms()) };
         self.offer_from(room_type, rate_plan, wanted, &given_up).await
+    }
+
+    /// How many rooms a type has in a night that nobody has touched, in the transaction that takes one: an offer may be older
+    /// than what the seller has said since.
+    pub async fn room_count(&self, tx: &Tx, room_type: RoomTypeId) -> Result<u32, Error> {
+        let count = store::room_type::pin_room_count(tx, room_type).await?;
+        let count = count.ok_or_else(|| NotFound::new("room_type", room_type))?;
+        u32::try_from(count).map_err(Error::internal)
     }
 
     async fn offer_from(

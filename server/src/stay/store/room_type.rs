@@ -111,6 +111,15 @@ pub(in crate::stay) async fn get(conn: &impl ConnectionTrait, id: RoomTypeId) ->
     Entity::find_by_id(id.0).one(conn).await?.map(RoomType::try_from).transpose()
 }
 
+/// How many rooms a type has, kept so until the transaction ends.
+pub(in crate::stay) async fn pin_room_count(tx: &Tx, id: RoomTypeId) -> Result<Option<i32>, Error> {
+    let mut row = Entity::find_by_id(id.0).select_only().column(Column::RoomCount);
+    if tx.get_database_backend() == sea_orm::DatabaseBackend::Postgres {
+        row = row.lock_shared();
+    }
+    Ok(row.into_tuple().one(&**tx).await?)
+}
+
 pub(in crate::stay) async fn get_of(
     conn: &impl ConnectionTrait,
     seller: MemberId,

@@ -241,3 +241,20 @@ async fn a_booking_is_found_by_its_code_and_address_together() {
     }
     assert_eq!(outcomes.last(), Some(&ErrorReason::RateLimited));
 }
+
+/// Guard: the room count is read in the transaction that takes the nights, never from the quote.
+#[tokio::test]
+async fn a_quote_from_before_the_seller_had_fewer_rooms_brings_none_back() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { rooms: 10, ..Plan::default() }).await;
+    let (one, other) = (yeyak.member().await, yeyak.member().await);
+    let first = place.quote(&one, nights(0, 2)).await.expect("a quote");
+    let second = place.quote(&other, nights(0, 2)).await.expect("a quote");
+    place.set_room_count(1).await;
+
+    one.bookings().create_booking(take(first)).await.expect("one room is left");
+    let refused = other.bookings().create_booking(take(second)).await.expect_err("and no other");
+
+    assert_eq!(refused.reason, ErrorReason::NightsTaken);
+    yeyak.check().await;
+}

@@ -253,3 +253,21 @@ async fn an_expired_booking_is_not_to_be_paid() {
     assert_eq!(refused.reason, ErrorReason::BookingExpired);
     yeyak.check().await;
 }
+
+/// Guard: what a booking holds is compared before more goes back.
+#[tokio::test]
+async fn what_the_seller_has_earned_is_not_given_back_from_nothing() {
+    let yeyak = Yeyak::new().await;
+    let (place, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    confirm(&client, &attempt, key).await.expect("confirms");
+    yeyak.clock.advance(TimeDelta::days(60));
+    yeyak.settle().await;
+    assert!(is(&get(&client, &booking.id).await, State::Completed));
+
+    let amount = Some(Money { currency_code: "KRW".into(), minor_units: PRICE });
+    let request = RefundPaymentRequest { id: attempt.id, amount, reason: "소음".into(), ..Default::default() };
+    let refused = place.seller.payments().refund_payment(request).await.expect_err("it is the seller's now");
+
+    assert_eq!(refused.reason, ErrorReason::ActionBlocked);
+    yeyak.check().await;
+}
