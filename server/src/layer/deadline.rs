@@ -115,7 +115,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Timed<F> {
     /// has woken us, the clock tells that our deadline has passed too.
     ///
     /// With several worker threads tonic would still win when this thread is suspended right between the two polls for all
-    /// of the time that is left: hence [`HEAD_START`].
+    /// of the time that is left: hence `HEAD_START`.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.as_mut().project() {
             TimedState::Running { inner, mut sleep, streaming } => {
