@@ -11,8 +11,9 @@ use crate::kit::idempotency::RequestKey;
 use crate::kit::money::Money;
 use crate::payment::model::{RefundState, State};
 use crate::payment::refund::GiveBack;
+use crate::payment::store;
 
-/// Guard: the condition in `store::give_back`.
+/// Guard: the decision on what is refundable, read in the transaction that gives it back.
 #[tokio::test]
 async fn refunds_at_once_never_exceed_what_was_captured() {
     let stage = Stage::new().await;
@@ -29,6 +30,20 @@ async fn refunds_at_once_never_exceed_what_was_captured() {
     assert_eq!((stage.charge(id).await.balance, stage.held(booking).await), (Money::won(0), 0));
     assert_eq!(stage.left(booking).await.given_back, 1000);
     stage.assert_sound().await;
+}
+
+/// Guard: the condition in `store::give_back`. With one writer the decision before it says the same, so it is asked alone here.
+#[tokio::test]
+async fn more_than_was_captured_is_not_counted_as_given_back() {
+    let stage = Stage::new().await;
+    let (_, id) = stage.paid().await;
+    let now = stage.yeyak.kit.clock.now();
+    let give = async |won| stage.yeyak.db.write(async |tx| store::give_back(&*tx, id, won, now).await).await;
+
+    assert!(give(600).await.unwrap());
+
+    assert!(!give(401).await.unwrap(), "1,000 were captured");
+    assert!(give(400).await.unwrap());
 }
 
 /// Guard: refunds of a payment go one after another, each with the balance that it expects.
