@@ -1,0 +1,411 @@
+//! What every gate does.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::future::join_all;
+use futures::{StreamExt, stream};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use uuid::Uuid;
+
+use super::{
+    Accepted, Answer, Changed, Gate, Outcome, Place, Progress, Refused, Remaining, Sale, Settlement, Step, Taker, Terms,
+};
+use crate::error::ErrorReason;
+use crate::kit::clock::Time;
+
+macro_rules! gate_suite {
+    ($($make:tt)*) => {
+        port_suite! { $($make)* =>
+            it_is_closed_until_it_is_opened
+            ten_thousand_at_once_get_a_thousand_places_and_each_token_one
+            whole_batches_at_once_get_no_place_twice
+            refusals_are_told_apart
+            a_place_that_was_given_back_is_given_once_more
+            a_member_has_as_many_as_the_terms_allow
+            newer_terms_are_in_force_once_told
+            a_rebuild_knows_what_rows_prove_and_gives_the_rest
+            a_rebuild_is_repeatable_and_the_newest_prevails
+            what_happens_during_a_rebuild_counts
+            an_occupied_place_is_given_to_nobody
+            a_place_found_by_another_request_is_that_ones_once_it_is_kept
+            newer_terms_do_not_open_a_gate_that_is_rebuilt
+            a_free_place_above_a_total_that_has_shrunk_is_not_given
+        }
+    };
+}
+pub(super) use gate_suite;
+
+pub(super) const POLICY: Uuid = Uuid::from_u128(0x9011c7);
+
+pub(super) fn terms(total: u64) -> Terms {
+    let (start_time, end_time) = (None, None);
+    Terms { version: 1, total: Some(total), per_member: 1, start_time, end_time, sale: Sale::Open }
+}
+
+pub(super) fn now() -> Time {
+    Time::from_timestamp(1_900_000_000, 0).expect("an instant")
+}
+
+fn member(number: u128) -> Uuid {
+    Uuid::from_u128(0x3e3_0000_0000 + number)
+}
+
+fn taker(number: u128) -> Taker {
+    Taker { member: member(number), token: Uuid::from_u128(0x70ce_0000_0000 + number) }
+}
+
+pub(super) fn again(number: u128, token: u128) -> Taker {
+    Taker { member: member(number), token: Uuid::from_u128(token) }
+}
+
+pub(super) fn settled(taker: Taker, outcome: Outcome) -> Settlement {
+    Settlement { member: taker.member, token: taker.token, outcome }
+}
+
+fn accepted(number: u128, place: u64) -> Accepted {
+    let Taker { member, token } = taker(number);
+    Accepted { member, place: Place { place, ordinal: 1 }, token }
+}
+
+async fn open(gate: &Arc<dyn Gate>, terms: &Terms) {
+    rebuild(gate, 1, &[], terms).await;
+}
+
+async fn rebuild(gate: &Arc<dyn Gate>, epoch: i64, rows: &[Accepted], terms: &Terms) {
+    let count = rows.len() as u64;
+    for step in [Step::Begin, Step::Accepted(rows), Step::Open { terms, count }] {
+        assert_eq!(gate.rebuild(POLICY, epoch, step).await.expect("answers"), Progress::Done, "{step:?}");
+    }
+}
+
+async fn take(gate: &Arc<dyn Gate>, taker: Taker) -> Answer {
+    take_at(gate, taker, now()).await
+}
+
+async fn take_at(gate: &Arc<dyn Gate>, taker: Taker, now: Time) -> Answer {
+    let answers = asked(gate, &[taker], now).await;
+    let [answer] = answers[..] else { panic!("one answer for one taker: {answers:?}") };
+    answer
+}
+
+/// The answers; a call whose answer did not come in time, as on a machine under load, is repeated as callers do.
+async fn asked(gate: &Arc<dyn Gate>, takers: &[Taker], now: Time) -> Vec<Answer> {
+    for _ in 0..100 {
+        match gate.take(POLICY, takers, now).await {
+            Ok(answers) => return answers,
+            Err(error) => assert_eq!(error.reason(), ErrorReason::DependencyUnavailable, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the gate never answers");
+}
+
+fn places(answers: impl IntoIterator<Item = Answer>) -> Vec<u64> {
+    answers.into_iter().filter_map(Result::ok).map(|place| place.place).collect()
+}
+
+pub(super) async fn it_is_closed_until_it_is_opened(gate: Arc<dyn Gate>) {
+    assert_eq!(take(&gate, taker(1)).await, Err(Refused::Closed));
+    assert_eq!(gate.change(POLICY, &terms(5)).await.expect("answers"), Changed::Closed);
+    assert_eq!(gate.remaining(POLICY).await.expect("answers"), None);
+    gate.settle(POLICY, &[settled(taker(1), Outcome::Released)]).await.expect("answers");
+
+    open(&gate, &terms(1)).await;
+
+    assert_eq!(take(&gate, taker(1)).await, Ok(Place { place: 1, ordinal: 1 }));
+    let left = gate.remaining(POLICY).await.expect("answers");
+    assert_eq!(left, Some(Remaining { version: 1, left: Some(0), taken: 1, kept: 0 }));
+}
+
+/// Guards: one script for the decision and its write (in memory, the lock); the token in the member's field.
+pub(super) async fn ten_thousand_at_once_get_a_thousand_places_and_each_token_one(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(1_000)).await;
+    let mut calls: Vec<u128> = (0..10_000).chain(0..10_000).collect();
+    calls.shuffle(&mut StdRng::seed_from_u64(1));
+
+    let all: Vec<(u128, Answer)> = stream::iter(calls)
+        .map(|number| {
+            let gate = gate.clone();
+            async move { (number, tokio::spawn(async move { take(&gate, taker(number)).await }).await.expect("ends")) }
+        })
+        .buffer_unordered(500)
+        .collect()
+        .await;
+
+    let mut of_member: HashMap<u128, BTreeSet<u64>> = HashMap::new();
+    for (number, answer) in &all {
+        match answer {
+            Ok(place) => _ = of_member.entry(*number).or_default().insert(place.place),
+            Err(refused) => assert_eq!(*refused, Refused::SoldOut),
+        }
+    }
+    assert!(of_member.values().all(|places| places.len() == 1), "a token was given two places");
+    let given: BTreeSet<u64> = of_member.values().flatten().copied().collect();
+    assert_eq!(of_member.len(), 1_000);
+    assert_eq!(given, (1..=1_000).collect());
+}
+
+/// Guard: one script for the whole batch.
+pub(super) async fn whole_batches_at_once_get_no_place_twice(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(3_000)).await;
+    // Each batch names its first member twice, by one token; and reaches over what one script takes care of.
+    let batch = |number: u128| -> Vec<Taker> {
+        let first = number * 1_000;
+        (first..first + 1_000).chain([first]).map(taker).collect()
+    };
+
+    let batches = join_all((0..5).map(|number| {
+        let (gate, takers) = (gate.clone(), batch(number));
+        tokio::spawn(async move { asked(&gate, &takers, now()).await })
+    }))
+    .await;
+
+    let batches: Vec<Vec<Answer>> = batches.into_iter().map(|batch| batch.expect("ends")).collect();
+    for batch in &batches {
+        assert_eq!(batch.len(), 1_001);
+        assert_eq!(batch[0], batch[1_000], "one token, one answer");
+    }
+    let given = places(batches.into_iter().flat_map(|batch| batch.into_iter().take(1_000)));
+    assert_eq!(given.iter().copied().collect::<BTreeSet<_>>(), (1..=3_000).collect());
+    assert_eq!(given.len(), 3_000);
+}
+
+pub(super) async fn refusals_are_told_apart(gate: Arc<dyn Gate>) {
+    let hour = TimeDelta::hours(1);
+    let window = Terms { start_time: Some(now()), end_time: Some(now() + hour), ..terms(2) };
+    open(&gate, &window).await;
+
+    assert_eq!(take_at(&gate, taker(1), now() - TimeDelta::milliseconds(1)).await, Err(Refused::NotStarted));
+    let first = take_at(&gate, taker(1), now()).await.expect("the window is half-open");
+    assert_eq!(take_at(&gate, taker(2), now() + hour).await, Err(Refused::Ended));
+    assert_eq!(take(&gate, again(1, 77)).await, Err(Refused::AlreadyYours(first)));
+    assert_eq!(take_at(&gate, taker(1), now() + hour).await, Ok(first), "what was given stays given");
+    gate.change(POLICY, &Terms { version: 2, sale: Sale::Paused, ..window }).await.expect("answers");
+    assert_eq!(take(&gate, taker(2)).await, Err(Refused::Paused));
+    gate.change(POLICY, &Terms { version: 3, ..window }).await.expect("answers");
+    take(&gate, taker(2)).await.expect("the last one");
+    assert_eq!(take(&gate, taker(3)).await, Err(Refused::SoldOut));
+    gate.change(POLICY, &Terms { version: 4, sale: Sale::Ended, ..window }).await.expect("answers");
+    assert_eq!(take(&gate, taker(3)).await, Err(Refused::Ended));
+}
+
+/// Guard: what was given back is no longer the member's.
+pub(super) async fn a_place_that_was_given_back_is_given_once_more(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(2)).await;
+    let back = take(&gate, taker(1)).await.expect("a place");
+    take(&gate, taker(2)).await.expect("the other");
+    let released = settled(taker(1), Outcome::Released);
+
+    let release = || async { gate.settle(POLICY, &[released, released]).await.expect("answers") };
+    join_all((0..20).map(|_| release())).await;
+
+    let next = join_all((10..20).map(|number| take(&gate, taker(number)))).await;
+    assert_eq!(places(next.clone()), [back.place], "{next:?}");
+    // The one who gave it back may come again, and finds it gone.
+    release().await;
+    assert_eq!(take(&gate, taker(1)).await, Err(Refused::SoldOut));
+    let left = gate.remaining(POLICY).await.expect("answers").expect("open");
+    assert_eq!((left.left, left.taken), (Some(0), 2));
+
+    // What was kept, counted once, can be given back too: a cancelled issue.
+    let kept = settled(taker(2), Outcome::Kept);
+    gate.settle(POLICY, &[kept, kept, settled(taker(2), Outcome::Unknown)]).await.expect("answers");
+    assert_eq!(gate.remaining(POLICY).await.expect("answers").expect("open").kept, 1);
+    gate.settle(POLICY, &[settled(taker(2), Outcome::Released)]).await.expect("answers");
+    let left = gate.remaining(POLICY).await.expect("answers").expect("open");
+    assert_eq!((left.left, left.taken, left.kept), (Some(1), 1, 0));
+}
+
+/// Guard: the token is changed with the place, without which nobody could give it back.
+pub(super) async fn a_place_found_by_another_request_is_that_ones_once_it_is_kept(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(1)).await;
+    let (lost, next) = (again(1, 1), again(1, 2));
+    let place = take(&gate, lost).await.expect("a place, of which nobody hears");
+    assert_eq!(take(&gate, next).await, Err(Refused::AlreadyYours(place)));
+
+    let kept = settled(next, Outcome::KeptAs(place.place));
+    gate.settle(POLICY, &[kept, kept]).await.expect("answers");
+
+    assert_eq!(gate.remaining(POLICY).await.expect("answers").expect("open").kept, 1);
+    assert_eq!(take(&gate, next).await, Ok(place));
+    gate.settle(POLICY, &[settled(lost, Outcome::Released)]).await.expect("answers");
+    assert_eq!(take(&gate, taker(2)).await, Err(Refused::SoldOut), "it is not that request's any more");
+    gate.settle(POLICY, &[settled(next, Outcome::Released)]).await.expect("answers");
+    assert_eq!(take(&gate, taker(2)).await, Ok(place));
+}
+
+/// Guards: the count of the member's places; the token by which one is given back.
+pub(super) async fn a_member_has_as_many_as_the_terms_allow(gate: Arc<dyn Gate>) {
+    open(&gate, &Terms { per_member: 3, total: None, ..terms(0) }).await;
+
+    let answers = join_all((0..20).map(|token| take(&gate, again(1, token)))).await;
+
+    let ordinals: BTreeSet<u32> = answers.iter().filter_map(|answer| answer.ok()).map(|place| place.ordinal).collect();
+    assert_eq!(ordinals, BTreeSet::from([1, 2, 3]));
+    assert_eq!(places(answers.clone()).len(), 3);
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Err(Refused::OverLimit(Some(_))))).count(), 17);
+    // An ordinal that was given back is given again.
+    let second = answers.iter().position(|answer| answer.is_ok_and(|place| place.ordinal == 2)).expect("one of three");
+    gate.settle(POLICY, &[settled(again(1, second as u128), Outcome::Released)]).await.expect("answers");
+    assert_eq!(take(&gate, again(1, 99)).await.expect("a place").ordinal, 2);
+    // Giving it back once more does not give back what was taken since.
+    gate.settle(POLICY, &[settled(again(1, second as u128), Outcome::Released)]).await.expect("answers");
+    assert!(matches!(take(&gate, again(1, 100)).await, Err(Refused::OverLimit(_))));
+    assert_eq!(gate.remaining(POLICY).await.expect("answers").expect("open").left, None, "there is no end of them");
+}
+
+/// Guards: the version in the change; the highest place that was given.
+pub(super) async fn newer_terms_are_in_force_once_told(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(10)).await;
+    gate.take(POLICY, &(0..6).map(taker).collect::<Vec<_>>(), now()).await.expect("answers");
+    let gate = &gate;
+    let change = |terms: Terms| async move { gate.change(POLICY, &terms).await.expect("answers") };
+
+    assert_eq!(change(Terms { version: 2, ..terms(5) }).await, Changed::TotalTooSmall(6));
+    assert_eq!(change(Terms { version: 3, ..terms(6) }).await, Changed::InForce);
+    assert_eq!(take(gate, taker(7)).await, Err(Refused::SoldOut));
+    assert_eq!(change(Terms { version: 2, ..terms(100) }).await, Changed::InForce, "newer ones are");
+    assert_eq!(take(gate, taker(7)).await, Err(Refused::SoldOut));
+    assert_eq!(change(Terms { version: 4, ..terms(7) }).await, Changed::InForce);
+    assert_eq!(take(gate, taker(7)).await.map(|place| place.place), Ok(7));
+    assert_eq!(gate.remaining(POLICY).await.expect("answers").expect("open").version, 4);
+}
+
+/// Guard: the gaps between the accepted places, and nothing but them, are free.
+pub(super) async fn a_rebuild_knows_what_rows_prove_and_gives_the_rest(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(2_000)).await;
+    gate.take(POLICY, &(5_000..6_000).map(taker).collect::<Vec<_>>(), now()).await.expect("answers");
+    // Every third of 1,500 places has a row.
+    let rows: Vec<Accepted> =
+        (1..=500).map(|number| accepted(number, u64::try_from(number).expect("small") * 3)).collect();
+
+    rebuild(&gate, 2, &rows, &terms(2_000)).await;
+
+    let left = gate.remaining(POLICY).await.expect("answers");
+    assert_eq!(left, Some(Remaining { version: 1, left: Some(1_500), taken: 500, kept: 500 }));
+    for row in [&rows[0], &rows[499]] {
+        assert_eq!(take(&gate, Taker { member: row.member, token: row.token }).await, Ok(row.place));
+        let other = Taker { member: row.member, token: Uuid::from_u128(5) };
+        assert_eq!(take(&gate, other).await, Err(Refused::AlreadyYours(row.place)));
+    }
+    let others: Vec<_> = (10_000..12_000).map(taker).collect();
+    let given = places(gate.take(POLICY, &others, now()).await.expect("answers"));
+    let proven: BTreeSet<u64> = rows.iter().map(|row| row.place.place).collect();
+    let unique: BTreeSet<u64> = given.iter().copied().collect();
+    assert_eq!(given.len(), 1_500);
+    assert_eq!(unique.union(&proven).copied().collect::<BTreeSet<_>>(), (1..=2_000).collect());
+}
+
+/// Guards: the epoch; the count of rows.
+pub(super) async fn a_rebuild_is_repeatable_and_the_newest_prevails(gate: Arc<dyn Gate>) {
+    let rows = [accepted(1, 2), accepted(2, 3)];
+    let terms = terms(4);
+    let step = |epoch, step| {
+        let gate = gate.clone();
+        async move { gate.rebuild(POLICY, epoch, step).await.expect("answers") }
+    };
+    let opening = |count| Step::Open { terms: &terms, count };
+
+    for each in [Step::Begin, Step::Begin, Step::Accepted(&rows), Step::Begin, Step::Accepted(&rows)] {
+        assert_eq!(step(5, each).await, Progress::Done, "{each:?}");
+    }
+    assert_eq!(step(5, opening(3)).await, Progress::Superseded, "a row is missing");
+    assert_eq!(take(&gate, taker(9)).await, Err(Refused::Closed));
+    for each in [Step::Begin, Step::Accepted(&rows), opening(2)] {
+        assert_eq!(step(4, each).await, Progress::Superseded, "an older attempt: {each:?}");
+    }
+    for each in [opening(2), opening(2)] {
+        assert_eq!(step(5, each).await, Progress::Done, "{each:?}");
+    }
+    take(&gate, taker(9)).await.expect("open");
+    // A step that was carried out late, once more, forgets nothing.
+    for each in [Step::Begin, Step::Accepted(&rows)] {
+        assert_eq!(step(5, each).await, Progress::Superseded, "{each:?}");
+    }
+    let left = gate.remaining(POLICY).await.expect("answers");
+    assert_eq!(left, Some(Remaining { version: 1, left: Some(1), taken: 3, kept: 2 }));
+    assert_eq!(step(6, Step::Begin).await, Progress::Done);
+    assert_eq!(take(&gate, taker(10)).await, Err(Refused::Closed), "closed while it is rebuilt");
+}
+
+pub(super) async fn what_happens_during_a_rebuild_counts(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(10)).await;
+    let rows = [accepted(1, 1), accepted(2, 2), accepted(3, 3)];
+    let step = |step| {
+        let gate = gate.clone();
+        async move { assert_eq!(gate.rebuild(POLICY, 2, step).await.expect("answers"), Progress::Done) }
+    };
+    let release = |number| {
+        let gate = gate.clone();
+        async move { gate.settle(POLICY, &[settled(taker(number), Outcome::Released)]).await.expect("answers") }
+    };
+
+    step(Step::Begin).await;
+    step(Step::Accepted(&rows[..1])).await;
+    // Cancelled after the rows were read: one that the rebuild has come to, one that it has not.
+    release(1).await;
+    release(3).await;
+    let paused = Terms { version: 2, sale: Sale::Paused, ..terms(10) };
+    assert_eq!(gate.change(POLICY, &paused).await.expect("answers"), Changed::Closed);
+    step(Step::Accepted(&rows[1..])).await;
+    step(Step::Open { terms: &terms(10), count: 3 }).await;
+
+    assert_eq!(take(&gate, taker(4)).await, Err(Refused::Paused), "the newer terms prevail");
+    let left = gate.remaining(POLICY).await.expect("answers");
+    assert_eq!(left, Some(Remaining { version: 2, left: Some(9), taken: 1, kept: 1 }));
+}
+
+pub(super) async fn an_occupied_place_is_given_to_nobody(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(2)).await;
+    take(&gate, taker(1)).await.expect("place 1");
+
+    gate.settle(POLICY, &[settled(taker(1), Outcome::Occupied)]).await.expect("answers");
+
+    assert_eq!(take(&gate, taker(1)).await, Ok(Place { place: 2, ordinal: 1 }), "the member takes another");
+    assert_eq!(take(&gate, taker(2)).await, Err(Refused::SoldOut));
+}
+
+/// Guard: the state of the gate, which is closed from the first step of a rebuild to the last, whatever it is told.
+pub(super) async fn newer_terms_do_not_open_a_gate_that_is_rebuilt(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(10)).await;
+    let rows = [accepted(2, 1)];
+    let step = |step| {
+        let gate = gate.clone();
+        async move { assert_eq!(gate.rebuild(POLICY, 2, step).await.expect("answers"), Progress::Done) }
+    };
+
+    step(Step::Begin).await;
+    let newer = Terms { version: 2, ..terms(2) };
+    assert_eq!(gate.change(POLICY, &newer).await.expect("answers"), Changed::Closed);
+
+    assert_eq!(take(&gate, taker(1)).await, Err(Refused::Closed));
+    assert_eq!(gate.remaining(POLICY).await.expect("answers"), None);
+    step(Step::Accepted(&rows)).await;
+    assert_eq!(take(&gate, taker(1)).await, Err(Refused::Closed));
+    step(Step::Open { terms: &terms(10), count: 1 }).await;
+    assert_eq!(take(&gate, taker(1)).await, Ok(Place { place: 2, ordinal: 1 }));
+    assert_eq!(take(&gate, taker(3)).await, Err(Refused::SoldOut));
+}
+
+/// Guard: the total, which a place that was given back is held against too.
+pub(super) async fn a_free_place_above_a_total_that_has_shrunk_is_not_given(gate: Arc<dyn Gate>) {
+    let rows = [accepted(1, 1), accepted(2, 9)];
+    let step = |step| {
+        let gate = gate.clone();
+        async move { assert_eq!(gate.rebuild(POLICY, 1, step).await.expect("answers"), Progress::Done) }
+    };
+    step(Step::Begin).await;
+    // The highest place is given back, and then the total lowered below it, behind the reading of the rows.
+    gate.settle(POLICY, &[settled(taker(2), Outcome::Released)]).await.expect("answers");
+    step(Step::Accepted(&rows)).await;
+    step(Step::Open { terms: &terms(3), count: 2 }).await;
+
+    let given = places(gate.take(POLICY, &(10..20).map(taker).collect::<Vec<_>>(), now()).await.expect("answers"));
+
+    assert_eq!(given.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([2, 3]));
+}

@@ -1,0 +1,3 @@
+-- ARGV[3]: the member.
+tidy(100)
+return standing(ARGV[3])

@@ -1,0 +1,93 @@
+//! Holding coupons for a booking that is not paid yet.
+
+use super::Discount;
+use crate::coupon::model::{Coupon, Event, State};
+use crate::coupon::{CouponError, Coupons, store};
+use crate::error::{Error, NotFound};
+use crate::kit::caller::Actor;
+use crate::kit::clock::Time;
+use crate::kit::id::{BookingId, MemberId};
+use crate::kit::money::Currency;
+use crate::kit::tx::Tx;
+
+/// The booking that coupons are held for.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// Which.
+    pub booking: BookingId,
+    /// Who makes it.
+    pub member: MemberId,
+    /// What its amounts are in.
+    pub currency: Currency,
+    /// Until when it holds what it has.
+    pub until: Option<Time>,
+}
+
+impl Coupons {
+    /// Holds the coupons of these discounts for a booking of their member: all of them, or none.
+    pub async fn hold(&self, tx: &Tx, holder: Holder, discounts: &[Discount], actor: &Actor) -> Result<(), Error> {
+        let mut discounts: Vec<_> = discounts.iter().collect();
+        discounts.sort_by_key(|discount| discount.coupon);
+        for discount in &discounts {
+            let found = store::held::find_in(tx, discount.coupon).await?;
+            let coupon = found.filter(|coupon| coupon.member == holder.member);
+            let coupon = coupon.ok_or_else(|| NotFound::new("coupon", discount.coupon))?;
+            self.reserve(tx, &coupon, holder.booking, holder.until, actor).await?;
+            store::held::put(tx, holder.booking, holder.currency, discount).await?;
+        }
+        self.count_budgets(tx, discounts.into_iter().map(|discount| (discount.policy, discount.amount()))).await
+    }
+
+    /// The booking holds its coupons until another time, or while its payment is under way.
+    pub async fn extend(&self, tx: &Tx, booking: BookingId, until: Option<Time>) -> Result<(), Error> {
+        store::held::extend(tx, booking, until).await
+    }
+
+    /// Whether a coupon can be taken by a booking now.
+    pub(super) fn can_reserve(&self, coupon: &Coupon) -> Result<(), CouponError> {
+        let now = self.kit.clock.now();
+        let state = coupon.state_at(now);
+        let stale = coupon.booking.filter(|_| coupon.is_let_go(now));
+        match state.on(Event::Reserve) {
+            Some(_) if stale.is_none() => Ok(()),
+            _ => Err(CouponError::NotAvailable { coupon: coupon.id, state, stale }),
+        }
+    }
+
+    pub(super) async fn reserve(
+        &self,
+        tx: &Tx,
+        coupon: &Coupon,
+        booking: BookingId,
+        until: Option<Time>,
+        actor: &Actor,
+    ) -> Result<Coupon, Error> {
+        self.can_reserve(coupon)?;
+        let coupon = Coupon { hold_expire_time: until, ..coupon.clone() };
+        self.move_to(tx, &coupon, Event::Reserve, booking, actor).await
+    }
+
+    /// Moves a coupon of a booking, as it is stored: what time makes of it is for those who would take it.
+    pub(super) async fn move_to(
+        &self,
+        tx: &Tx,
+        before: &Coupon,
+        event: Event,
+        booking: BookingId,
+        actor: &Actor,
+    ) -> Result<Coupon, Error> {
+        let state = before.state;
+        let next = state.on(event).ok_or(CouponError::NotAvailable { coupon: before.id, state, stale: None })?;
+        let held = next == State::Reserved;
+        let after = Coupon {
+            state: next,
+            version: before.version + 1,
+            booking: (next != State::Available).then_some(booking),
+            hold_expire_time: before.hold_expire_time.filter(|_| held),
+            update_time: self.kit.clock.now(),
+            ..before.clone()
+        };
+        self.put(tx, before, &after, event.name(), Some(booking), actor).await?;
+        Ok(after)
+    }
+}

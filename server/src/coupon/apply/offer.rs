@@ -1,0 +1,231 @@
+//! What a member's coupons would take off, and which are best together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Discount;
+use crate::coupon::best::{self, Limits};
+use crate::coupon::cart::Cart;
+use crate::coupon::discount;
+use crate::coupon::kind::{Refusal, Terms};
+use crate::coupon::model::{Coupon, CouponId, Event, Policy, PolicyId};
+use crate::coupon::{CouponError, Coupons, store};
+use crate::error::{Error, NotFound};
+use crate::kit::clock::Time;
+use crate::kit::id::MemberId;
+
+/// How many coupons of a member are looked at, those that expire first.
+const CANDIDATES: u64 = 200;
+
+/// Which coupons to use.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// These, all of them; perhaps none.
+    These(Vec<CouponId>),
+    /// Those that take off the most together.
+    Best,
+}
+
+/// A coupon that may be used, as far as is known without the booking.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    name: String,
+    seller_share: u8,
+    /// What the coupons of its policy may still take off together.
+    budget_left: Option<i64>,
+    coupon: best::Coupon,
+    expire_time: Time,
+}
+
+/// What the coupons of a member would do for a booking.
+#[derive(Clone, Debug, Default)]
+pub struct Offered {
+    /// Each of them, those that take off most first.
+    pub coupons: Vec<OfferedCoupon>,
+    /// What those that are used take off.
+    pub discounts: Vec<Discount>,
+    /// The best of them.
+    pub best: BestCoupons,
+}
+
+/// What a coupon would do for a booking alone.
+#[derive(Clone, Debug)]
+pub struct OfferedCoupon {
+    /// Which.
+    pub coupon: CouponId,
+    /// The policy's name.
+    pub name: String,
+    /// From when on it can't be used.
+    pub expire_time: Time,
+    /// What it takes off, or why it can't be used.
+    pub saving: Result<i64, Refusal>,
+}
+
+/// The coupons that take off the most together.
+#[derive(Clone, Debug, Default)]
+pub struct BestCoupons {
+    /// In the order in which they apply.
+    pub coupons: Vec<CouponId>,
+    /// What they take off.
+    pub saving: i64,
+    /// Whether no combination takes off more.
+    pub is_proven: bool,
+    /// What none goes beyond.
+    pub bound: i64,
+}
+
+impl Coupons {
+    /// The coupons that a member can use now, with those that they chose among them; one that is not theirs, or not available,
+    /// is refused.
+    pub async fn candidates(&self, member: MemberId, choice: &Choice) -> Result<Vec<Candidate>, Error> {
+        let now = self.kit.clock.now();
+        let conn = self.kit.db.read();
+        let mut found = store::held::available(conn, member, now, CANDIDATES).await?;
+        if let Choice::These(chosen) = choice {
+            for id in chosen {
+                if found.iter().any(|coupon| coupon.id == *id) {
+                    continue;
+                }
+                let own = store::held::of_member(conn, member, *id).await?;
+                let coupon = own.ok_or_else(|| NotFound::new("coupon", id))?;
+                let state = coupon.state_at(now);
+                if state.on(Event::Reserve).is_none() {
+                    return Err(CouponError::NotAvailable { coupon: *id, state, stale: None }.into());
+                }
+                found.push(coupon);
+            }
+        }
+        self.with_policies(found).await
+    }
+
+    async fn with_policies(&self, coupons: Vec<Coupon>) -> Result<Vec<Candidate>, Error> {
+        if coupons.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut ids: Vec<_> = coupons.iter().map(|coupon| coupon.policy).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let conn = self.kit.db.read();
+        let used = store::held::budgets_used(conn, &ids).await?;
+        let mut policies: HashMap<PolicyId, (Policy, Arc<Terms>)> = HashMap::new();
+        for policy in store::policy::find_many(conn, &ids).await? {
+            let terms = Arc::new(self.terms(&policy)?);
+            policies.insert(policy.id, (policy, terms));
+        }
+        let candidate = |coupon: Coupon| {
+            let (policy, terms) = policies.get(&coupon.policy)?;
+            let used = used.get(&policy.id).copied().unwrap_or_default();
+            Some(Candidate {
+                name: policy.offer.name.clone(),
+                seller_share: policy.seller_share,
+                budget_left: policy.offer.budget.map(|budget| budget.minor - used),
+                coupon: best::Coupon {
+                    id: coupon.id.0,
+                    policy: policy.id.0,
+                    seller: policy.seller,
+                    expire_time: Some(coupon.expire_time),
+                    zone: policy.zone,
+                    stacking: policy.stacking.clone(),
+                    terms: terms.clone(),
+                },
+                expire_time: coupon.expire_time,
+            })
+        };
+        Ok(coupons.into_iter().filter_map(candidate).collect())
+    }
+
+    /// What candidates would do for a booking, and what those that are used do.
+    pub async fn offer(&self, candidates: Vec<Candidate>, cart: Cart, choice: &Choice) -> Result<Offered, Error> {
+        let choice = choice.clone();
+        // A search among many coupons is work of its own: nobody else waits for it.
+        let worked_out = tokio::task::spawn_blocking(move || offered(&candidates, &cart, &choice));
+        worked_out.await.map_err(Error::internal)?
+    }
+
+    /// What the coupons of a booking take off another cart, expired or not. Those that take nothing off it any more are left
+    /// out.
+    pub async fn offer_again(&self, discounts: &[Discount], cart: &Cart) -> Result<Vec<Discount>, Error> {
+        let ids: Vec<_> = discounts.iter().map(|discount| discount.coupon).collect();
+        let coupons = store::held::find_many(self.kit.db.read(), &ids).await?;
+        let mut candidates = self.with_policies(coupons).await?;
+        for candidate in &mut candidates {
+            candidate.coupon.expire_time = None;
+        }
+        loop {
+            let coupons: Vec<_> = candidates.iter().map(|candidate| candidate.coupon.clone()).collect();
+            match best::apply(cart, &coupons) {
+                Ok(applied) => return Ok(kept(&candidates, applied)),
+                Err(refused) => candidates.retain(|candidate| candidate.coupon.id != refused.coupon),
+            }
+        }
+    }
+}
+
+fn offered(candidates: &[Candidate], cart: &Cart, choice: &Choice) -> Result<Offered, Error> {
+    let coupons: Vec<_> = candidates.iter().map(|candidate| candidate.coupon.clone()).collect();
+    let mut listed = Vec::with_capacity(candidates.len());
+    let mut good = Vec::new();
+    for (candidate, usable) in candidates.iter().zip(best::usable(cart, &coupons)) {
+        let saving = usable.outcome.and_then(|saving| candidate.within_budget(saving));
+        if saving.is_ok() {
+            good.push(candidate.coupon.clone());
+        }
+        let (coupon, name, expire_time) = (candidate.id(), candidate.name.clone(), candidate.expire_time);
+        listed.push(OfferedCoupon { coupon, name, expire_time, saving });
+    }
+    let best = best::best(cart, &good, Limits::default());
+    let applied = match choice {
+        Choice::Best => best.applied.clone(),
+        Choice::These(chosen) => {
+            let refused = |coupon: CouponId, refusal: Refusal| {
+                Error::from(CouponError::NotApplicable { coupon, why: refusal.reason, text: refusal.text })
+            };
+            for coupon in &listed {
+                if let Err(refusal) = coupon.saving.clone()
+                    && chosen.contains(&coupon.coupon)
+                {
+                    return Err(refused(coupon.coupon, refusal));
+                }
+            }
+            let chosen: Vec<_> = coupons.into_iter().filter(|coupon| chosen.contains(&CouponId(coupon.id))).collect();
+            best::apply(cart, &chosen).map_err(|not| refused(CouponId(not.coupon), not.refusal))?
+        }
+    };
+    listed.sort_by_key(|coupon| (std::cmp::Reverse(coupon.saving.clone().unwrap_or(-1)), coupon.coupon));
+    let best = BestCoupons {
+        coupons: best.applied.coupons.iter().map(|one| CouponId(one.coupon)).collect(),
+        saving: best.applied.saving(),
+        is_proven: best.is_proven,
+        bound: best.bound,
+    };
+    Ok(Offered { coupons: listed, discounts: kept(candidates, applied), best })
+}
+
+/// What was applied, as it is kept with a booking.
+fn kept(candidates: &[Candidate], applied: best::Applied) -> Vec<Discount> {
+    let discount = |one: best::AppliedCoupon| {
+        let candidate = candidates.iter().find(|candidate| candidate.coupon.id == one.coupon)?;
+        let (coupon, policy) = (CouponId(one.coupon), PolicyId(one.policy));
+        let off = discount::Discount::new(one.units, candidate.seller_share);
+        Some(Discount { coupon, policy, name: candidate.name.clone(), off })
+    };
+    applied.coupons.into_iter().filter_map(discount).collect()
+}
+
+impl Candidate {
+    fn id(&self) -> CouponId {
+        CouponId(self.coupon.id)
+    }
+
+    fn within_budget(&self, saving: i64) -> Result<i64, Refusal> {
+        match self.budget_left {
+            Some(left) if left < saving => {
+                Err(Refusal::new(BUDGET_SPENT, "what its policy may take off in all is nearly used up"))
+            }
+            _ => Ok(saving),
+        }
+    }
+}
+
+/// What the coupons of a policy may take off together does not bear it.
+const BUDGET_SPENT: &str = "BUDGET_SPENT";

@@ -1,0 +1,13 @@
+//! Coupons given to members one at a time: granted, given on, and taken back.
+
+mod convert;
+mod gift;
+mod grant;
+mod revoke;
+mod rpc;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::grant::Recipient;
+pub(super) use self::slot::next_of;

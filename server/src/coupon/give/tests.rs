@@ -1,0 +1,123 @@
+//! What is taken back while it is being issued.
+
+use std::pin::pin;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::backend::gate::Place;
+use crate::coupon::model::{CouponId, Issuing, Policy, Receipt, ReceiptId, State};
+use crate::coupon::store::receipt::New;
+use crate::coupon::{stage, store};
+use crate::error::Error;
+use crate::harness::Harness;
+use crate::kit::clock::{Clock, Time};
+use crate::kit::id::MemberId;
+use crate::kit::idempotency::RequestKey;
+use crate::kit::tx::Tx;
+
+/// Guard: who takes back a receipt whose coupon is not there writes it as revoked, under the key that the issuer writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_is_taken_back_while_it_is_issued_never_has_a_coupon_that_can_be_used() {
+    let yeyak = Harness::new().await;
+    let coupons = stage::coupons(&yeyak);
+    let (policy, keeper) = (stage::policy(&yeyak, Issuing::FirstCome, 1).await, stage::admin());
+    let now = yeyak.clock.now();
+    let rows = (1..=200).map(|place: u64| New {
+        id: ReceiptId::new(&yeyak.kit.ids, now),
+        member: MemberId(Uuid::from_u128(1_000 + u128::from(place))),
+        token: Uuid::from_u128(u128::from(place)),
+        place: Place { place, ordinal: 1 },
+        day_slot: None,
+        created_by: "test".into(),
+    });
+    let rows: Vec<_> = rows.collect();
+    let written = yeyak.db.write(async |tx| store::receipt::insert(&tx, policy.id, 1, &rows, now).await).await;
+    assert_eq!(written.expect("writes"), 200);
+
+    let issued = rows.chunks(10).map(|some| {
+        let (some, db) = (some.iter().map(|row| (row.id, policy.expiry(now))).collect::<Vec<_>>(), yeyak.db.clone());
+        tokio::spawn(async move { db.write(async |tx| store::coupon::issue(&tx, &some, now).await).await.map(drop) })
+    });
+    let revoked = rows.iter().map(|row| {
+        let (coupons, keeper, id) = (coupons.clone(), keeper.clone(), row.id);
+        tokio::spawn(async move { coupons.revoke(&keeper, id, "실수", &RequestKey::default()).await.map(drop) })
+    });
+    let all: Vec<_> = revoked.chain(issued).collect();
+
+    for ended in join_all(all).await {
+        ended.expect("no panic").expect("is done");
+    }
+    for row in &rows {
+        let receipt = store::receipt::find(yeyak.db.read(), row.id).await.expect("reads").expect("is there");
+        let coupon = store::coupon::find(yeyak.db.read(), CouponId::from(row.id)).await.expect("reads");
+        assert!(receipt.is_cancelled && receipt.place.is_none());
+        assert_eq!(coupon.map(|coupon| coupon.state), Some(State::Revoked));
+    }
+}
+
+/// Whether the coupon was written.
+async fn issue(tx: &Tx, receipt: &Receipt, policy: &Policy, now: Time) -> Result<bool, Error> {
+    let issued = store::coupon::issue(tx, &[(receipt.id, policy.expiry(now))], now).await?;
+    Ok(!issued.is_empty())
+}
+
+/// Whether the coupon was written, as revoked.
+async fn take_back(tx: &Tx, receipt: &Receipt, policy: &Policy, now: Time) -> Result<bool, Error> {
+    let was_pending = store::given::forestall(tx, policy, receipt, "test", now).await?;
+    store::given::cancel(tx, receipt, "실수", now).await?;
+    Ok(was_pending)
+}
+
+/// Guard: the key of the coupon, which both write: the second waits for the first, and finds it there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_issues_and_who_takes_back_wait_for_each_other() {
+    for is_issued_first in [true, false] {
+        let yeyak = Harness::new().await;
+        let (policy, now) = (&stage::policy(&yeyak, Issuing::FirstCome, 1).await, yeyak.clock.now());
+        let row = New {
+            id: ReceiptId::new(&yeyak.kit.ids, now),
+            member: MemberId(Uuid::from_u128(1)),
+            token: Uuid::from_u128(1),
+            place: Place { place: 1, ordinal: 1 },
+            day_slot: None,
+            created_by: "test".into(),
+        };
+        let id = row.id;
+        let rows = [row];
+        let written = yeyak.db.write(async |tx| store::receipt::insert(&tx, policy.id, 1, &rows, now).await).await;
+        assert_eq!(written.expect("writes"), 1);
+        let receipt = &store::receipt::find(yeyak.db.read(), id).await.expect("reads").expect("is there");
+        let (inside, entered) = oneshot::channel();
+        let (leave, left) = oneshot::channel::<()>();
+        let once = Mutex::new(Some((inside, left)));
+        let first = yeyak.db.write(async |tx| {
+            let done = match is_issued_first {
+                true => issue(&tx, receipt, policy, now).await?,
+                false => take_back(&tx, receipt, policy, now).await?,
+            };
+            let (inside, left) = once.lock().unwrap().take().expect("runs once");
+            inside.send(()).unwrap();
+            left.await.unwrap();
+            Ok(done)
+        });
+        let second = async {
+            entered.await.unwrap();
+            let mut second = pin!(yeyak.db.write(async |tx| match is_issued_first {
+                true => take_back(&tx, receipt, policy, now).await,
+                false => issue(&tx, receipt, policy, now).await,
+            }));
+            assert!(timeout(Duration::from_millis(200), &mut second).await.is_err(), "it did not wait");
+            leave.send(()).unwrap();
+            second.await
+        };
+
+        let (first, second) = tokio::join!(first, second);
+
+        assert_eq!((first.expect("writes"), second.expect("is done")), (true, false), "{is_issued_first}");
+    }
+}

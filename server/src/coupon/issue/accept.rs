@@ -1,0 +1,286 @@
+//! Accepting those who came together: the gate, one transaction, the settlement, the answers.
+
+use std::collections::HashMap;
+
+use super::Ask;
+use super::rule::{Ruling, Want};
+use super::verdict::{Verdict, is_astray, verdict};
+use crate::backend::gate::{Outcome, Place, Refused, Settlement, Taker};
+use crate::coupon::error::CouponError;
+use crate::coupon::model::{Policy, PolicyId, ReceiptId};
+use crate::coupon::{Coupons, store};
+use crate::error::{Error, NotFound, Unavailable};
+use crate::kit::idempotency::Reply;
+use crate::kit::trace;
+
+/// How often somebody is given another place because a row has theirs: only a gate that lacks rows gives such places.
+const ROUNDS: usize = 10;
+/// How often the gate may be closed to somebody.
+const CLOSED: u32 = 3;
+
+/// Whom the gate has let in.
+struct Admitted {
+    ask: Ask,
+    place: Place,
+    /// Whether it is this request's own place: else one of the member whose row is not known of.
+    is_own: bool,
+}
+
+impl Coupons {
+    /// Accepts or refuses those who wait for a policy, and answers each.
+    pub(super) async fn accept(&self, policy: PolicyId, asks: Vec<Ask>) {
+        let mut asks = asks;
+        for _ in 0..ROUNDS {
+            asks = self.round(policy, asks).await;
+            if asks.is_empty() {
+                return;
+            }
+        }
+        // It lacks rows, and not a few: whoever met them waits until it is built from them.
+        if let Err(error) = self.rebuild_gate_of(policy).await {
+            tracing::debug!(policy.id = %policy, "the gate of {policy} could not be put right: {error}");
+        }
+        self.wait_for_gate(policy, asks);
+    }
+
+    /// One try; who has to take another place is left.
+    async fn round(&self, policy: PolicyId, asks: Vec<Ask>) -> Vec<Ask> {
+        let takers: Vec<_> = asks.iter().map(|ask| Taker { member: ask.member.0, token: ask.token }).collect();
+        let answers = match self.gate.take(policy.0, &takers, self.kit.clock.now()).await {
+            Ok(answers) => answers,
+            // Whether places were taken is not known: the same token has the same place.
+            Err(error) => {
+                answer_all(asks, &error);
+                return Vec::new();
+            }
+        };
+        // What ends here is as if it had been killed: nothing is settled.
+        if let Err(error) = self.kit.crash.point("coupon.taken") {
+            answer_all(asks, &error);
+            return Vec::new();
+        }
+        let (mut admitted, mut closed, mut refused) = (Vec::with_capacity(asks.len()), Vec::new(), Vec::new());
+        for (ask, answer) in asks.into_iter().zip(answers) {
+            match answer {
+                Ok(place) => admitted.push(Admitted { ask, place, is_own: true }),
+                Err(Refused::AlreadyYours(place) | Refused::OverLimit(Some(place))) => {
+                    admitted.push(Admitted { ask, place, is_own: false });
+                }
+                Err(Refused::Closed) => closed.push(ask),
+                Err(why) => refused.push((ask, why)),
+            }
+        }
+        if !closed.is_empty() {
+            self.wait_for_gate(policy, closed);
+        }
+        if !refused.is_empty() {
+            self.refuse(policy, refused).await;
+        }
+        if admitted.is_empty() { Vec::new() } else { self.write(policy, admitted).await }
+    }
+
+    /// Writes the rows of those who were let in, and tells each what became of it; who has to take another place is left.
+    async fn write(&self, policy: PolicyId, admitted: Vec<Admitted>) -> Vec<Ask> {
+        let now = self.kit.clock.now();
+        let wants: Vec<_> = admitted
+            .iter()
+            .map(|Admitted { ask, place, is_own }| Want {
+                id: ReceiptId::new(&self.kit.ids, now),
+                member: ask.member,
+                token: ask.token,
+                place: *place,
+                is_own: *is_own,
+                actor: ask.actor.clone(),
+            })
+            .collect();
+        let trace = admitted.first().map(|admitted| admitted.ask.trace.clone()).unwrap_or_default();
+        let ruling = match trace::scope(trace, self.rule(policy, &wants, now)).await {
+            Ok(ruling) => ruling,
+            Err(error) => {
+                self.undo(policy, &wants, &error);
+                answer_all(admitted.into_iter().map(|admitted| admitted.ask).collect(), &error);
+                return Vec::new();
+            }
+        };
+        if let Err(error) = self.kit.crash.point("coupon.accepted") {
+            answer_all(admitted.into_iter().map(|admitted| admitted.ask).collect(), &error);
+            return Vec::new();
+        }
+        self.tell(policy, &ruling, &wants, admitted).await
+    }
+
+    async fn tell(&self, policy: PolicyId, ruling: &Ruling, wants: &[Want], admitted: Vec<Admitted>) -> Vec<Ask> {
+        let (mut settlements, mut again) = (Vec::with_capacity(wants.len()), Vec::new());
+        let (mut at_once, mut replays) = (Vec::new(), Vec::new());
+        for (want, Admitted { ask, .. }) in wants.iter().zip(admitted) {
+            let (verdict, outcome) = verdict(ruling, want);
+            let settlement = Settlement { member: want.member.0, token: want.token, outcome };
+            match verdict {
+                // Who takes another place must not be given the same one.
+                Verdict::Again => at_once.push(settlement),
+                _ => settlements.push(settlement),
+            }
+            match verdict {
+                Verdict::Accepted(receipt) => ask.answer(Ok(Reply { value: receipt, replayed: false })),
+                Verdict::Known(receipt) => replays.push((ask, receipt)),
+                Verdict::Refused(refusal) => ask.answer(Err(refusal.into())),
+                Verdict::Again => again.push(ask),
+            }
+        }
+        self.settle_later(policy, settlements);
+        if !replays.is_empty() {
+            self.replay(replays).await;
+        }
+        self.look_for_end(ruling, wants);
+        self.teach_gate(ruling, wants).await;
+        match self.gate.settle(policy.0, &at_once).await {
+            Ok(()) => again,
+            Err(error) => {
+                answer_all(again, &error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Where the gate lets in whom the rows refuse, it has missed a change of the terms, or some rows.
+    async fn teach_gate(&self, ruling: &Ruling, wants: &[Want]) {
+        let policy = &ruling.policy;
+        let is_beyond = |want: &Want| policy.offer.total.is_some_and(|total| want.place.place > total);
+        let taught = match wants.iter().any(|want| is_astray(ruling, want)) {
+            true => self.rebuild_gate(policy).await,
+            false if ruling.refused.is_some() || wants.iter().any(is_beyond) => self.change_gate(policy).await,
+            false => Ok(()),
+        };
+        if let Err(error) = taught {
+            tracing::debug!(policy.id = %policy.id, "the gate of {} could not be put right: {error}", policy.id);
+        }
+    }
+
+    /// Answers with receipts of before, as they are now.
+    async fn replay(&self, replays: Vec<(Ask, ReceiptId)>) {
+        let ids = replays.iter().map(|(_, receipt)| *receipt);
+        let found = match store::receipt::find_all(self.kit.db.read(), ids).await {
+            Ok(found) => found,
+            Err(error) => return answer_all(replays.into_iter().map(|(ask, _)| ask).collect(), &error),
+        };
+        let found: HashMap<_, _> = found.into_iter().map(|receipt| (receipt.id, receipt)).collect();
+        for (ask, receipt) in replays {
+            let known = found.get(&receipt).cloned();
+            let missing = || NotFound::new("coupon_receipt", receipt).into();
+            ask.answer(known.map(|value| Reply { value, replayed: true }).ok_or_else(missing));
+        }
+    }
+
+    /// Gives back what was taken for nothing. Where the commit may have happened, the places stay with their members, who are
+    /// told when they ask again.
+    fn undo(&self, policy: PolicyId, wants: &[Want], error: &Error) {
+        if error.fault::<Unavailable>().is_some() {
+            tracing::warn!(policy.id = %policy, "whether {} receipts of {policy} were written is not known", wants.len());
+            return;
+        }
+        let released = wants.iter().filter(|want| want.is_own).map(|want| Settlement {
+            member: want.member.0,
+            token: want.token,
+            outcome: Outcome::Released,
+        });
+        self.settle_later(policy, released.collect());
+    }
+
+    /// Tells the gate what became of places. Nobody waits for it but a stop: a gate that does not hear of it gives less than
+    /// there is until it is looked after.
+    fn settle_later(&self, policy: PolicyId, settlements: Vec<Settlement>) {
+        if settlements.is_empty() {
+            return;
+        }
+        let gate = self.gate.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = gate.settle(policy.0, &settlements).await {
+                tracing::debug!(policy.id = %policy, "the gate of {policy} was not told of its places: {error}");
+            }
+        });
+    }
+
+    /// Has those who met a closed gate wait until it is open, and get in line again.
+    fn wait_for_gate(&self, policy: PolicyId, asks: Vec<Ask>) {
+        let this = self.clone();
+        self.tasks.spawn(async move {
+            let (tired, mut patient): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.closed >= CLOSED);
+            answer_all(tired, &CouponError::GateClosed(policy).into());
+            if patient.is_empty() {
+                return;
+            }
+            patient.iter_mut().for_each(|ask| ask.closed += 1);
+            match this.open_gate(policy).await {
+                Ok(true) => {
+                    if let Err(error) = this.put_in_line(policy, patient) {
+                        // The asks went with the refusal, and their callers are told that nobody answered.
+                        tracing::warn!(policy.id = %policy, "{error}");
+                    }
+                }
+                Ok(false) => this.answer_by_rows(policy, patient).await,
+                Err(error) => answer_all(patient, &error),
+            }
+        });
+    }
+
+    /// Answers by the rows alone: the policy issues no more, and its gate need not be built for that.
+    async fn answer_by_rows(&self, policy: PolicyId, asks: Vec<Ask>) {
+        let members = asks.iter().map(|ask| ask.member);
+        let rows = match store::receipt::of_members(self.kit.db.read(), policy, members).await {
+            Ok(rows) => rows,
+            Err(error) => return answer_all(asks, &error),
+        };
+        let mut replays = Vec::new();
+        for ask in asks {
+            let own = rows.iter().find(|row| row.member == ask.member && row.token == ask.token);
+            match own {
+                Some(row) => replays.push((ask, row.id)),
+                None => ask.answer(Err(CouponError::Ended(policy).into())),
+            }
+        }
+        self.replay(replays).await;
+    }
+
+    /// Refuses those whom the gate did not let in.
+    async fn refuse(&self, policy: PolicyId, refused: Vec<(Ask, Refused)>) {
+        if refused.iter().any(|(_, why)| *why == Refused::SoldOut) {
+            self.gate_is_sold_out(policy);
+        }
+        // What the gate does not know of the terms, the row does.
+        let needs_terms = refused.iter().any(|(_, why)| matches!(why, Refused::NotStarted | Refused::OverLimit(_)));
+        let terms = match needs_terms {
+            false => None,
+            true => match store::policy::find(self.kit.db.read(), policy).await {
+                Ok(terms) => terms,
+                Err(error) => return answer_all(refused.into_iter().map(|(ask, _)| ask).collect(), &error),
+            },
+        };
+        for (ask, why) in refused {
+            ask.answer(Err(refusal(policy, terms.as_ref(), why).into()));
+        }
+    }
+}
+
+fn refusal(policy: PolicyId, terms: Option<&Policy>, why: Refused) -> CouponError {
+    match (why, terms) {
+        (Refused::NotStarted, Some(terms)) => {
+            CouponError::NotStarted { policy, start: terms.offer.start_time.unwrap_or(terms.create_time) }
+        }
+        (Refused::OverLimit(_), Some(terms)) => over_limit(terms),
+        (Refused::Ended, _) => CouponError::Ended(policy),
+        (Refused::Paused, _) => CouponError::Paused(policy),
+        (Refused::SoldOut, _) => CouponError::SoldOut(policy),
+        _ => CouponError::GateClosed(policy),
+    }
+}
+
+/// The member has as many as they may.
+pub(super) fn over_limit(policy: &Policy) -> CouponError {
+    CouponError::LimitReached { policy: policy.id, limit: "per_member_count", maximum: policy.offer.per_member }
+}
+
+fn answer_all(asks: Vec<Ask>, error: &Error) {
+    for ask in asks {
+        ask.answer(Err(error.clone()));
+    }
+}

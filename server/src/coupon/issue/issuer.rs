@@ -1,0 +1,159 @@
+//! The issuer: makes the coupons of receipts.
+//!
+//! A receipt becomes one coupon however often it comes, since the two have the same id; each is decided by itself. What is new
+//! is told in the same transaction.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use prost::Name;
+use uuid::Uuid;
+use yeyak_proto::yeyak::coupon::v1::{CouponsAccepted, CouponsIssued, IssuedCoupon};
+
+use super::meter::{self, accepted_at};
+use crate::backend::queue::{Consumer, Message, Unreadable};
+use crate::coupon::model::{Policy, PolicyId, ReceiptId};
+use crate::coupon::store::coupon::Issued;
+use crate::coupon::{Coupons, store};
+use crate::error::Error;
+use crate::kit::caller::Actor;
+use crate::kit::clock::Time;
+use crate::kit::inbox;
+use crate::kit::outbox::Cause;
+use crate::kit::tx::Tx;
+
+const NAME: &str = "coupon-issuer";
+/// Messages that are taken together: each has what one commit accepted.
+const BATCH: usize = 16;
+/// The most that one event names.
+const TOGETHER: usize = 500;
+
+/// What was accepted, as messages tell it.
+#[derive(Debug, Default)]
+struct Accepted {
+    events: Vec<Uuid>,
+    by_event: HashMap<Uuid, (PolicyId, Vec<ReceiptId>)>,
+    policies: BTreeSet<PolicyId>,
+    actor: String,
+}
+
+impl Accepted {
+    fn read(messages: &[Message]) -> Result<Self, Error> {
+        let mut accepted = Self::default();
+        for message in messages {
+            let unreadable =
+                |why: &dyn std::fmt::Display| Unreadable { what: message.kind.clone(), why: why.to_string() };
+            let event: CouponsAccepted = message.event()?;
+            let policy: PolicyId = event.policy_id.parse().map_err(|why| unreadable(&why))?;
+            let mut receipts = Vec::with_capacity(event.receipt_ids.len());
+            for id in &event.receipt_ids {
+                receipts.push(id.parse().map_err(|why: crate::kit::id::NotAnId| unreadable(&why))?);
+            }
+            accepted.events.push(message.id);
+            accepted.policies.insert(policy);
+            accepted.by_event.insert(message.id, (policy, receipts));
+            accepted.actor.clone_from(&message.actor);
+        }
+        Ok(accepted)
+    }
+}
+
+impl Coupons {
+    /// Makes the coupons of what was accepted.
+    async fn issue_accepted(&self, messages: &[Message]) -> Result<(), Error> {
+        let accepted = Accepted::read(messages)?;
+        let policies = store::policy::find_all(self.kit.db.read(), accepted.policies.iter().copied()).await?;
+        let policies: HashMap<_, _> = policies.into_iter().map(|policy| (policy.id, policy)).collect();
+        let issued = self.kit.db.write(async |tx| self.issue_in(&tx, &accepted, &policies).await).await?;
+        let now = self.kit.clock.now();
+        for coupon in &issued {
+            self.bus.publish(coupon.id.0);
+        }
+        meter::issued(issued.iter().map(|coupon| ReceiptId(coupon.id.0)), now);
+        Ok(())
+    }
+
+    async fn issue_in(
+        &self,
+        tx: &Tx,
+        accepted: &Accepted,
+        policies: &HashMap<PolicyId, Policy>,
+    ) -> Result<Vec<Issued>, Error> {
+        // Whoever takes a receipt back has a turn of the policy alone: it has no coupon yet, or one that can be revoked.
+        for policy in &accepted.policies {
+            tx.share_turn(policy.0).await?;
+        }
+        let now = self.kit.clock.now();
+        let new = inbox::first_of(tx, NAME, &accepted.events, now).await?;
+        let mut receipts = Vec::new();
+        for event in &new {
+            let (policy, ids) = &accepted.by_event[event];
+            // A policy that is not there has no receipts.
+            let Some(policy) = policies.get(policy) else { continue };
+            receipts.extend(ids.iter().map(|id| (*id, expiry(policy, *id, now))));
+        }
+        receipts.sort_unstable();
+        receipts.dedup();
+        let issued = store::coupon::issue(tx, &receipts, now).await?;
+        self.kit.crash.point("coupon.issuing")?;
+        self.announce_issued(tx, &issued, &Actor(accepted.actor.clone())).await?;
+        Ok(issued)
+    }
+
+    async fn announce_issued(&self, tx: &Tx, issued: &[Issued], actor: &Actor) -> Result<(), Error> {
+        let mut by_policy: BTreeMap<PolicyId, Vec<&Issued>> = BTreeMap::new();
+        for coupon in issued {
+            by_policy.entry(coupon.policy).or_default().push(coupon);
+        }
+        for (policy, coupons) in by_policy {
+            for together in coupons.chunks(TOGETHER) {
+                let tell = |coupon: &&Issued| IssuedCoupon {
+                    coupon_id: coupon.id.to_string(),
+                    member_id: coupon.member.to_string(),
+                };
+                let event =
+                    CouponsIssued { policy_id: policy.to_string(), coupons: together.iter().map(tell).collect() };
+                // Each such event stands for itself, as the one that it follows from.
+                let aggregate = together.first().map_or(policy.0, |coupon| coupon.id.0);
+                self.kit.outbox.put(tx, Cause { aggregate, version: 1, actor }, &event).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Until when the coupon of a receipt is good: counted from its acceptance, whenever it is issued.
+fn expiry(policy: &Policy, receipt: ReceiptId, now: Time) -> Time {
+    policy.expiry(accepted_at(receipt).unwrap_or(now))
+}
+
+/// Takes what was accepted from the queue.
+#[derive(Debug)]
+pub(in crate::coupon) struct Issuer(pub(in crate::coupon) Coupons);
+
+#[async_trait]
+impl Consumer for Issuer {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        vec![CouponsAccepted::full_name()]
+    }
+
+    async fn take(&self, message: &Message) -> Result<(), Error> {
+        self.0.issue_accepted(std::slice::from_ref(message)).await
+    }
+
+    fn batch_size(&self) -> usize {
+        BATCH
+    }
+
+    async fn take_batch(&self, messages: &[Message]) -> Result<(), Error> {
+        self.0.issue_accepted(messages).await
+    }
+
+    fn never_gives_up(&self) -> bool {
+        true
+    }
+}

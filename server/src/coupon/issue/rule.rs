@@ -1,0 +1,270 @@
+//! What the rows say of those whom the gate has let in, in one transaction with the writing of theirs.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{Datelike, TimeDelta};
+use uuid::Uuid;
+use yeyak_proto::yeyak::coupon::v1::CouponsAccepted;
+
+use crate::backend::gate::{Place, Sale};
+use crate::coupon::error::CouponError;
+use crate::coupon::model::{Offer, Policy, PolicyId, ReceiptId};
+use crate::coupon::store::receipt::{New, Row};
+use crate::coupon::{Coupons, store};
+use crate::error::{Error, NotFound, Unavailable};
+use crate::kit::caller::Actor;
+use crate::kit::clock::Time;
+use crate::kit::date::local_date;
+use crate::kit::id::MemberId;
+use crate::kit::outbox::Cause;
+use crate::kit::tx::Tx;
+
+/// Slots of one day, which its number is multiplied by: more than a member may ever have of a policy.
+const SLOTS: i64 = 1000;
+/// No row is written later than this behind the time of its id: who looks for receipts in the order of their ids waits longer.
+const LATE: TimeDelta = TimeDelta::seconds(20);
+/// How often the rows are asked again when another has written theirs in between.
+const TRIES: usize = 4;
+
+/// Somebody whom the gate has let in.
+#[derive(Clone, Debug)]
+pub(super) struct Want {
+    pub(super) id: ReceiptId,
+    pub(super) member: MemberId,
+    pub(super) token: Uuid,
+    pub(super) place: Place,
+    /// Whether the gate gave the place for this very request.
+    pub(super) is_own: bool,
+    pub(super) actor: String,
+}
+
+/// What was written, and what was there before.
+#[derive(Debug)]
+pub(super) struct Ruling {
+    pub(super) policy: Policy,
+    /// The time of the receipts, and of their ids.
+    pub(super) accepted: Time,
+    /// Why nobody is accepted now.
+    pub(super) refused: Option<CouponError>,
+    pub(super) written: HashSet<ReceiptId>,
+    /// Who has as many as they may on a day.
+    pub(super) over_day: HashSet<ReceiptId>,
+    /// What those whose receipts were not written have of the policy, and who has their places.
+    pub(super) of_members: HashMap<MemberId, Vec<Row>>,
+    pub(super) of_places: HashMap<u64, Row>,
+}
+
+impl Policy {
+    /// Nothing, or why no coupon is issued at this moment.
+    pub(in crate::coupon) fn refusal_at(&self, now: Time) -> Option<CouponError> {
+        let terms = self.terms();
+        match terms.sale {
+            Sale::Ended => Some(CouponError::Ended(self.id)),
+            _ if terms.end_time.is_some_and(|end| end <= now) => Some(CouponError::Ended(self.id)),
+            Sale::Paused => Some(CouponError::Paused(self.id)),
+            Sale::Open => {
+                let start = terms.start_time.filter(|start| now < *start)?;
+                Some(CouponError::NotStarted { policy: self.id, start })
+            }
+        }
+    }
+}
+
+impl Coupons {
+    /// Writes the receipts that the rows allow, with the event that has their coupons issued.
+    pub(super) async fn rule(&self, policy: PolicyId, wants: &[Want], accepted: Time) -> Result<Ruling, Error> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let ruling = self.kit.db.write(async |tx| self.rule_in(&tx, policy, wants, accepted).await).await;
+            match ruling {
+                Err(error) if error.is_lost() && tries < TRIES => {}
+                ruling => return ruling,
+            }
+        }
+    }
+
+    async fn rule_in(&self, tx: &Tx, id: PolicyId, wants: &[Want], accepted: Time) -> Result<Ruling, Error> {
+        // Whoever pauses, ends or changes the policy waits for this transaction, and the next reads what they wrote.
+        let policy = store::policy::hold(tx, id).await?.ok_or_else(|| NotFound::new("coupon_policy", id))?;
+        let now = self.kit.clock.now();
+        if now - accepted > LATE {
+            return Err(Unavailable { what: "the database" }.into());
+        }
+        let mut ruling = Ruling {
+            refused: policy.refusal_at(now),
+            policy,
+            accepted,
+            written: HashSet::new(),
+            over_day: HashSet::new(),
+            of_members: HashMap::new(),
+            of_places: HashMap::new(),
+        };
+        let mut lost_places = HashSet::new();
+        if ruling.refused.is_none() {
+            let rows = self.rows(tx, &mut ruling, wants).await?;
+            let written = store::receipt::insert(tx, id, ruling.policy.offer.per_member, &rows, accepted).await?;
+            if written == rows.len() {
+                ruling.written = rows.iter().map(|row| row.id).collect();
+            } else if ruling.policy.offer.has_slots() {
+                // What was read before does not hold any more, and slots were kept for those who can't have them.
+                return Err(Error::lost(id));
+            }
+            lost_places = rows.iter().map(|row| row.id).filter(|id| !ruling.written.contains(id)).collect();
+        }
+        look(tx, &mut ruling, wants, &lost_places).await?;
+        self.announce(tx, &ruling, wants).await?;
+        Ok(ruling)
+    }
+
+    /// The receipts to be written: one a place, within the total, and within what each member may have.
+    async fn rows(&self, tx: &Tx, ruling: &mut Ruling, wants: &[Want]) -> Result<Vec<New>, Error> {
+        let Ruling { policy, accepted, .. } = &*ruling;
+        let offer = &policy.offer;
+        let mut firsts: HashMap<u64, &Want> = HashMap::with_capacity(wants.len());
+        for want in wants.iter().filter(|want| offer.total.is_none_or(|total| want.place.place <= total)) {
+            let first = firsts.entry(want.place.place).or_insert(want);
+            // Whose own place it is comes before who only found it.
+            if want.is_own && !first.is_own {
+                *first = want;
+            }
+        }
+        let mut firsts: Vec<&Want> = firsts.into_values().collect();
+        firsts.sort_unstable_by_key(|want| want.place.place);
+        let rows = firsts.iter().map(|want| New {
+            id: want.id,
+            member: want.member,
+            token: want.token,
+            place: want.place,
+            day_slot: None,
+            created_by: want.actor.clone(),
+        });
+        if !offer.has_slots() {
+            return Ok(rows.collect());
+        }
+        // Where a member may have several, the rows say which ordinals and which slots of the day are free: the gate may lack
+        // some of them.
+        let members = firsts.iter().map(|want| want.member);
+        let known = by_member(store::receipt::of_members(&**tx, policy.id, members).await?);
+        let places = firsts.iter().map(|want| want.place.place);
+        let occupied = by_place(store::receipt::of_places(&**tx, policy.id, places).await?);
+        let mut slots = Slots::new(policy, *accepted, known);
+        let mut fitting = Vec::with_capacity(firsts.len());
+        for row in rows.filter(|row| !occupied.contains_key(&row.place.place)) {
+            match slots.fit(row) {
+                Ok(row) => fitting.push(row),
+                Err(Full::Day(id)) => _ = ruling.over_day.insert(id),
+                Err(Full::Member) => {}
+            }
+        }
+        Ok(fitting)
+    }
+
+    async fn announce(&self, tx: &Tx, ruling: &Ruling, wants: &[Want]) -> Result<(), Error> {
+        let written = wants.iter().filter(|want| ruling.written.contains(&want.id));
+        let Some(first) = written.clone().next() else { return Ok(()) };
+        self.announce_accepted(tx, ruling.policy.id, written.map(|want| want.id), &Actor(first.actor.clone())).await
+    }
+
+    /// Has the coupons of receipts issued. Each such event stands for itself: none has to wait for another of its policy.
+    pub(super) async fn announce_accepted(
+        &self,
+        tx: &Tx,
+        policy: PolicyId,
+        receipts: impl Iterator<Item = ReceiptId> + Clone,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let Some(first) = receipts.clone().next() else { return Ok(()) };
+        let event = CouponsAccepted {
+            policy_id: policy.to_string(),
+            receipt_ids: receipts.map(|receipt| receipt.to_string()).collect(),
+        };
+        self.kit.outbox.put(tx, Cause { aggregate: first.0, version: 1, actor }, &event).await
+    }
+}
+
+/// Reads what decides about those whose receipts were not written, or may not have been.
+async fn look(tx: &Tx, ruling: &mut Ruling, wants: &[Want], unsure: &HashSet<ReceiptId>) -> Result<(), Error> {
+    let left: Vec<_> = wants.iter().filter(|want| !ruling.written.contains(&want.id)).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let id = ruling.policy.id;
+    let rows = store::receipt::of_members(&**tx, id, left.iter().map(|want| want.member)).await?;
+    ruling.written.extend(rows.iter().map(|row| row.id).filter(|id| unsure.contains(id)));
+    ruling.of_members = by_member(rows);
+    let places = left.iter().filter(|want| !ruling.written.contains(&want.id)).map(|want| want.place.place);
+    ruling.of_places = by_place(store::receipt::of_places(&**tx, id, places).await?);
+    Ok(())
+}
+
+fn by_place(rows: Vec<Row>) -> HashMap<u64, Row> {
+    rows.into_iter().filter_map(|row| Some((u64::try_from(row.place?).ok()?, row))).collect()
+}
+
+fn by_member(rows: Vec<Row>) -> HashMap<MemberId, Vec<Row>> {
+    let mut members: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        members.entry(row.member).or_default().push(row);
+    }
+    members
+}
+
+impl Offer {
+    /// Whether a member may have several, or so many a day: the rows say then which ordinals and slots are free.
+    fn has_slots(&self) -> bool {
+        self.per_member != 1 || self.per_member_daily.is_some()
+    }
+}
+
+/// Which ordinals members have, and which slots of a day.
+struct Slots {
+    per_member: i64,
+    per_day: Option<i64>,
+    /// The first slot of the day that it is where the policy is.
+    day: i64,
+    known: HashMap<MemberId, Vec<Row>>,
+}
+
+/// Why there is no slot.
+#[derive(Debug, Eq, PartialEq)]
+enum Full {
+    Member,
+    Day(ReceiptId),
+}
+
+impl Slots {
+    fn new(policy: &Policy, now: Time, known: HashMap<MemberId, Vec<Row>>) -> Self {
+        let offer = &policy.offer;
+        let day = i64::from(local_date(policy.zone, now).num_days_from_ce()) * SLOTS;
+        Self { per_member: offer.per_member.into(), per_day: offer.per_member_daily.map(i64::from), day, known }
+    }
+
+    /// The receipt with an ordinal and a slot that are free.
+    fn fit(&mut self, row: New) -> Result<New, Full> {
+        let mine = self.known.entry(row.member).or_default();
+        let is_taken = |ordinal: i64| mine.iter().any(|row| row.ordinal == Some(ordinal));
+        let asked = i64::from(row.place.ordinal);
+        // A ruling by the request's own row, if there is one, comes first.
+        if mine.iter().any(|known| known.token == row.token) {
+            return Err(Full::Member);
+        }
+        let live = mine.iter().filter(|row| row.ordinal.is_some()).count();
+        let has_all = i64::try_from(live).is_ok_and(|live| live >= self.per_member);
+        let free = std::iter::once(asked).chain(1..=self.per_member).find(|ordinal| !is_taken(*ordinal));
+        let ordinal = free.filter(|_| !has_all).ok_or(Full::Member)?;
+        let day_slot = match self.per_day {
+            None => None,
+            Some(per_day) => {
+                let is_taken = |slot: i64| mine.iter().any(|row| row.day_slot == Some(slot));
+                let free = (0..per_day).map(|nth| self.day + nth).find(|slot| !is_taken(*slot));
+                Some(free.ok_or(Full::Day(row.id))?)
+            }
+        };
+        let wide = i64::try_from(row.place.place).ok();
+        let New { id, member, token, .. } = row;
+        mine.push(Row { id, member, ordinal: Some(ordinal), place: wide, day_slot, token });
+        let place = Place { ordinal: u32::try_from(ordinal).unwrap_or(row.place.ordinal), ..row.place };
+        Ok(New { place, day_slot, ..row })
+    }
+}

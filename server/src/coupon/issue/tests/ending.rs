@@ -1,0 +1,82 @@
+//! `coupon.ended`.
+
+use chrono::TimeDelta;
+use futures::future::join_all;
+
+use super::stage::{Stage, accepted};
+use crate::backend::gate::Sale;
+use crate::coupon::model::EndCause;
+use crate::kit::clock::Clock;
+use crate::kit::crash::How;
+
+const TOLD: &str = "outbox WHERE kind LIKE '%CouponPolicyEnded'";
+
+/// Guard: `end_told`, which is set once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_told_once_when_the_last_receipt_is_written() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(1200)).await;
+    assert_eq!(accepted(&stage.all(0..1199, policy).await).len(), 1199);
+    stage.calm().await;
+    assert_eq!(stage.run("coupon-ends").await, 0);
+    assert_eq!(stage.count(TOLD).await, 0);
+
+    stage.all(2000..2010, policy).await;
+    stage.calm().await;
+    assert_eq!(stage.count(TOLD).await, 1, "at once");
+
+    stage.all(3000..3010, policy).await;
+    stage.calm().await;
+    stage.run("coupon-ends").await;
+    assert_eq!(stage.count(TOLD).await, 1);
+}
+
+#[tokio::test]
+async fn it_is_told_once_at_the_end_of_the_window_and_when_the_owner_ends_it() {
+    let stage = Stage::new().await;
+    let end = stage.yeyak.clock.now() + TimeDelta::hours(1);
+    stage.policy_with(|offer| offer.end_time = Some(end)).await;
+    let ended = stage.policy(None).await;
+    stage.change(&ended, |policy| policy.sale = Sale::Ended).await;
+
+    assert_eq!(stage.run("coupon-ends").await, 1);
+    stage.advance(TimeDelta::hours(1));
+    assert_eq!(stage.run("coupon-ends").await, 1);
+    assert_eq!(stage.run("coupon-ends").await, 0);
+
+    assert_eq!(stage.count(TOLD).await, 2);
+    assert_eq!(stage.count("coupon_policy WHERE end_told = 'WINDOW'").await, 1);
+    assert_eq!(stage.count("coupon_policy WHERE end_told = 'OWNER'").await, 1);
+}
+
+/// Guard: `end_told` in the condition of its update, which processes come to that have all read it as empty.
+#[tokio::test]
+async fn many_processes_that_see_the_end_tell_it_once() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(1)).await;
+    let processes: Vec<_> = (50..55).map(|number| stage.beside(number)).collect();
+
+    let telling = processes.iter().map(|coupons| coupons.tell_end(policy, EndCause::SoldOut));
+    for told in join_all(telling).await {
+        assert!(told.expect("is told"));
+    }
+
+    assert_eq!(stage.count(TOLD).await, 1);
+}
+
+/// Guard: the count of the rows. That the gate has no place left is not the end while one of them has no row.
+#[tokio::test]
+async fn it_is_not_told_while_a_place_has_no_row() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(3)).await;
+    stage.yeyak.kit.crash.arm("coupon.taken", How::Error);
+    stage.ask(1, policy, Some(1)).await.expect_err("ends half-way");
+    assert_eq!(accepted(&stage.all(10..15, policy).await).len(), 2);
+    stage.calm().await;
+    assert_eq!((stage.run("coupon-ends").await, stage.count(TOLD).await), (0, 0));
+
+    stage.ask(1, policy, Some(1)).await.expect("has the place");
+
+    stage.calm().await;
+    assert_eq!(stage.count(TOLD).await, 1);
+}

@@ -1,0 +1,101 @@
+//! What a member may have.
+
+use chrono::TimeDelta;
+use futures::future::join_all;
+
+use super::stage::{Stage, accepted, ask, reason, refused};
+use crate::coupon::error::CouponError;
+use crate::error::ErrorReason;
+
+/// Guards: the unique ordinal, and the count of the member's rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_gets_as_many_as_they_may_and_each_request_one() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy_with(|offer| offer.per_member = 3).await;
+
+    let asks = (0..200).map(|n| stage.ask(n % 10, policy, Some(n / 10 % 4)));
+    let answers = join_all(asks).await;
+    stage.calm().await;
+
+    // Each of ten members made four requests five times each: three are good.
+    assert_eq!(accepted(&answers).len(), 10 * 3 * 5);
+    assert_eq!(refused(&answers, ErrorReason::CouponLimitReached), 10 * 5);
+    stage.ends_with(policy, 30).await;
+}
+
+/// Guard: `once`, by which a gate that does not know the request is overruled.
+#[tokio::test]
+async fn one_request_at_two_gates_is_one_receipt_of_several() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy_with(|offer| offer.per_member = 3).await;
+    let (one, other) = (stage.beside(11), stage.beside(12));
+    for coupons in [&one, &other] {
+        coupons.open_gate(policy.id).await.expect("opens");
+    }
+
+    let first = ask(&one, 1, policy, Some(7)).await.expect("is accepted").value;
+    let second = ask(&other, 1, policy, Some(8)).await.expect("is accepted").value;
+    let again = ask(&other, 1, policy, Some(7)).await.expect("is known");
+    let third = ask(&one, 1, policy, Some(9)).await.expect("is accepted").value;
+    let fourth = ask(&other, 1, policy, Some(10)).await.expect_err("is one too many");
+
+    assert_eq!((again.replayed, again.value.id), (true, first.id));
+    assert_eq!(fourth.reason(), ErrorReason::CouponLimitReached);
+    assert!(first.id != second.id && second.id != third.id);
+    stage.ends_with(policy, 3).await;
+}
+
+/// Guard: the slots of a day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_gets_so_many_a_day_where_the_policy_is() {
+    let stage = Stage::new().await;
+    let policy = &stage
+        .policy_with(|offer| {
+            offer.per_member = 5;
+            offer.per_member_daily = Some(2);
+            offer.total = Some(1000);
+        })
+        .await;
+
+    let today = join_all((0..8).map(|_| stage.ask(1, policy, None))).await;
+    stage.calm().await;
+    // It is nine in the morning in Seoul.
+    stage.advance(TimeDelta::hours(15) - TimeDelta::seconds(1));
+    let before_midnight = stage.ask(1, policy, None).await.expect_err("is of the same day");
+    stage.advance(TimeDelta::seconds(1));
+    stage.calm().await;
+    let tomorrow = join_all((0..8).map(|_| stage.ask(1, policy, None))).await;
+    stage.calm().await;
+    stage.advance(TimeDelta::days(1));
+    let third_day = join_all((0..8).map(|_| stage.ask(1, policy, None))).await;
+
+    assert_eq!((accepted(&today).len(), accepted(&tomorrow).len(), accepted(&third_day).len()), (2, 2, 1));
+    let is_daily = |error: &crate::error::Error| {
+        matches!(error.fault(), Some(CouponError::LimitReached { limit: "per_member_daily_count", maximum: 2, .. }))
+    };
+    assert!(is_daily(&before_midnight));
+    assert!(today.iter().filter_map(|answer| answer.as_ref().err()).all(is_daily));
+    stage.calm().await;
+    assert_eq!(stage.coupons.remaining(policy).await, Some(995), "what was refused is there for others");
+    stage.ends_with(policy, 5).await;
+}
+
+/// Guard: how many a member has, whichever ordinals those are.
+#[tokio::test]
+async fn a_lower_limit_that_the_gate_was_not_told_of_holds() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy_with(|offer| offer.per_member = 3).await;
+    for _ in 0..3 {
+        stage.ask(1, policy, None).await.expect("is accepted");
+    }
+    let taken_back = "cancel_time = create_time, ordinal = NULL, place = NULL";
+    stage.execute(&format!("UPDATE coupon_receipt SET {taken_back} WHERE ordinal = 1")).await;
+    let coupons = stage.beside(60);
+    coupons.open_gate(policy.id).await.expect("opens");
+    let fewer = &stage.change_row(policy, |policy| policy.offer.per_member = 2).await;
+
+    let refused = ask(&coupons, 1, fewer, None).await;
+
+    assert_eq!(reason(refused), ErrorReason::CouponLimitReached);
+    assert_eq!(stage.count("coupon_receipt WHERE cancel_time IS NULL").await, 2);
+}

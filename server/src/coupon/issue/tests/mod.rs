@@ -1,0 +1,11 @@
+//! First come, first served, at every step where it may go wrong.
+
+mod changing;
+mod crashing;
+mod ending;
+mod limits;
+mod losing;
+mod rows;
+mod rush;
+mod stage;
+mod watching;

@@ -1,0 +1,88 @@
+//! The gates of policies that issue now are looked after: they have the terms of the row, and no place is left over.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use metrics::gauge;
+use uuid::Uuid;
+
+use super::model::{Policy, PolicyId};
+use super::{Coupons, store};
+use crate::backend::gate::Remaining;
+use crate::error::Error;
+use crate::kit::job::Job;
+
+const PAGE: u64 = 200;
+
+/// Looks after gates.
+#[derive(Debug)]
+pub(super) struct GatesJob {
+    coupons: Coupons,
+    /// The gates that had no place left at the last look, and places without a row.
+    stuck: Mutex<HashMap<PolicyId, Remaining>>,
+}
+
+impl GatesJob {
+    pub(super) fn new(coupons: Coupons) -> Self {
+        Self { coupons, stuck: Mutex::default() }
+    }
+
+    /// Looks after one gate; whether there was something to do.
+    async fn look_after(&self, policy: &Policy) -> Result<bool, Error> {
+        let Some(now) = self.coupons.gate.remaining(policy.id.0).await? else {
+            return Ok(false);
+        };
+        if now.version < policy.version {
+            // The change was committed, and its news lost.
+            self.coupons.change_gate(policy).await?;
+            return Ok(true);
+        }
+        // All gone, and some without a row: those to whom they were given have died with them, unless they come back. Seen
+        // twice in the same state, they are no longer on their way.
+        let is_stuck = now.left == Some(0) && now.kept < now.taken;
+        let before = {
+            let mut stuck = self.stuck.lock().expect("nothing panics while it is held");
+            if is_stuck { stuck.insert(policy.id, now) } else { stuck.remove(&policy.id) }
+        };
+        if !is_stuck || before != Some(now) {
+            return Ok(false);
+        }
+        self.stuck.lock().expect("nothing panics while it is held").remove(&policy.id);
+        let total = policy.offer.total.unwrap_or(u64::MAX);
+        if store::receipt::place_count(self.coupons.kit.db.read(), policy.id).await? >= total {
+            return Ok(false);
+        }
+        self.coupons.rebuild_gate(policy).await?;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Job for GatesJob {
+    fn name(&self) -> &'static str {
+        "coupon-gates"
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    async fn run(&self) -> Result<u64, Error> {
+        let Coupons { kit, gate, .. } = &self.coupons;
+        let (mut done, mut closed, mut after) = (0, 0_u32, Uuid::nil());
+        loop {
+            let page = store::policy::on_sale(kit.db.read(), after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id.0;
+            let now = kit.clock.now();
+            for policy in page.iter().filter(|policy| policy.refusal_at(now).is_none()) {
+                done += u64::from(self.look_after(policy).await?);
+                closed += u32::from(gate.remaining(policy.id.0).await?.is_none());
+            }
+        }
+        gauge!("yeyak_coupon_gates_closed").set(closed);
+        Ok(done)
+    }
+}

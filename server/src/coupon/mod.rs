@@ -1,0 +1,102 @@
+//! Coupons: issued from a policy, used once, given back as the policy says.
+//!
+//! Promises:
+//! - never more coupons than the policy's total, and never more for a member than it allows;
+//! - a receipt that was answered becomes a coupon, whatever fails meanwhile, and one coupon alone;
+//! - once a pause, an end or a change was answered, nobody is accepted under the terms before;
+//! - a coupon is held or used by one booking at a time, and moves in the transaction of that booking;
+//! - what the coupons of a policy take off together never exceeds its budget.
+
+pub mod apply;
+pub mod best;
+pub mod cart;
+mod check;
+mod code;
+pub mod discount;
+mod entity;
+mod error;
+mod gate;
+mod give;
+mod grant;
+mod issue;
+mod keep;
+mod keeper;
+pub mod kind;
+mod model;
+mod moved;
+mod policy;
+mod report;
+#[cfg(test)]
+mod stage;
+mod store;
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+pub use self::check::INVARIANTS;
+pub use self::error::CouponError;
+use self::gate::Openings;
+use self::grant::GrantJob;
+use self::issue::{Ends, EndsJob, Issuer, Lines, ReceiptsJob};
+use self::keep::GatesJob;
+use self::kind::{Kinds, Terms};
+use self::model::Policy;
+pub use self::model::{CouponId, PolicyId, ReceiptId};
+use crate::backend::bus::Bus;
+use crate::backend::gate::Gate;
+use crate::backend::queue::Consumer;
+use crate::error::Error;
+use crate::kit::Kit;
+use crate::kit::job::Job;
+use crate::kit::lease::Leases;
+use crate::kit::violation::Violations;
+
+/// The coupons of this installation.
+#[derive(Clone, Debug)]
+pub struct Coupons {
+    kit: Kit,
+    gate: Arc<dyn Gate>,
+    bus: Arc<dyn Bus>,
+    leases: Leases,
+    /// Where work goes on that its caller does not wait for: a stop waits for it.
+    tasks: TaskTracker,
+    lines: Arc<Lines>,
+    openings: Arc<Openings>,
+    ends: Arc<Ends>,
+    kinds: Arc<Kinds>,
+}
+
+impl Coupons {
+    /// Coupons whose first-come policies stand behind this gate, which is built under these leases, and whose news goes over
+    /// this bus. Work that outlives its caller runs in these tasks.
+    pub fn new(kit: Kit, gate: Arc<dyn Gate>, bus: Arc<dyn Bus>, leases: Leases, tasks: TaskTracker) -> Self {
+        issue::describe();
+        let (lines, openings, ends) = (Arc::default(), Arc::default(), Arc::default());
+        let kinds = Arc::new(Kinds::standard());
+        Self { kit, gate, bus, leases, tasks, lines, openings, ends, kinds }
+    }
+
+    /// What a policy means.
+    fn terms(&self, policy: &Policy) -> Result<Terms, Error> {
+        let mut violations = Violations::new();
+        let terms = self.kinds.read("coupon_policy", &policy.wording, &mut violations);
+        let unreadable = |error: Error| Error::internal(format!("{} can't be read: {error}", policy.id));
+        violations.finish(terms).map_err(unreadable)
+    }
+
+    /// Makes coupons of receipts.
+    pub fn consumer(&self) -> Arc<dyn Consumer> {
+        Arc::new(Issuer(self.clone()))
+    }
+
+    /// Work that repeats.
+    pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
+        vec![
+            Arc::new(ReceiptsJob(self.clone())),
+            Arc::new(EndsJob(self.clone())),
+            Arc::new(GatesJob::new(self.clone())),
+            Arc::new(GrantJob(self.clone())),
+        ]
+    }
+}

@@ -1,0 +1,169 @@
+//! Coupons: made of receipts, and read.
+
+use std::collections::HashMap;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, ConnectionTrait, DatabaseBackend, FromQueryResult, QueryOrder, QuerySelect, Statement};
+
+use super::{among, unreadable};
+use crate::coupon::entity::coupon::{ActiveModel, Column, Entity, Model, of_member};
+use crate::coupon::entity::receipt;
+use crate::coupon::model::{Coupon, CouponId, PolicyId, ReceiptId, State};
+use crate::error::Error;
+use crate::kit::clock::Time;
+use crate::kit::id::{BookingId, MemberId};
+use crate::kit::page::Page;
+use crate::kit::tx::Tx;
+
+impl TryFrom<Model> for Coupon {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        Ok(Self {
+            id: CouponId(row.id),
+            policy: PolicyId(row.policy_id),
+            member: MemberId(row.member_id),
+            state: State::of_name(&row.state).ok_or_else(|| unreadable("coupon.state"))?,
+            version: row.version,
+            expire_time: row.expire_time,
+            booking: row.booking_id.map(BookingId),
+            hold_expire_time: row.hold_expire_time,
+            gift_from: row.gift_from.map(MemberId),
+            created_by: row.created_by,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}
+
+/// A coupon that was issued now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::coupon) struct Issued {
+    pub(in crate::coupon) id: CouponId,
+    pub(in crate::coupon) policy: PolicyId,
+    pub(in crate::coupon) member: MemberId,
+}
+
+const ISSUE: &str = "
+INSERT INTO coupon (id, policy_id, member_id, state, version, expire_time, created_by, create_time, update_time)
+SELECT r.id, r.policy_id, r.member_id, 'AVAILABLE', 1, x.expire_time, r.created_by, $1, $1
+FROM unnest($2::uuid[], $3::timestamptz[]) AS x (id, expire_time)
+JOIN coupon_receipt AS r ON r.id = x.id
+WHERE r.cancel_time IS NULL
+ON CONFLICT (id) DO NOTHING
+RETURNING id, policy_id, member_id";
+
+/// Makes the coupons of receipts, each with its expiry, where they are not there yet and nobody took the receipt back. Those
+/// that are new.
+pub(in crate::coupon) async fn issue(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Result<Vec<Issued>, Error> {
+    if receipts.is_empty() {
+        return Ok(Vec::new());
+    }
+    match tx.has_others() {
+        true => issue_beside_others(tx, receipts, now).await,
+        false => issue_alone(tx, receipts, now).await,
+    }
+}
+
+async fn issue_beside_others(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Result<Vec<Issued>, Error> {
+    // In one order, as all who write many rows at once.
+    let mut receipts = receipts.to_vec();
+    receipts.sort_unstable();
+    let ids: Vec<Uuid> = receipts.iter().map(|(id, _)| id.0).collect();
+    let expiries: Vec<Time> = receipts.iter().map(|(_, expiry)| *expiry).collect();
+    let values: [Value; 3] = [now.into(), ids.into(), expiries.into()];
+    let insert = Statement::from_sql_and_values(DatabaseBackend::Postgres, ISSUE, values);
+    let rows = tx.query_all_raw(insert).await?;
+    rows.into_iter()
+        .map(|row| {
+            let [id, policy, member] = [row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?];
+            Ok(Issued { id: CouponId(id), policy: PolicyId(policy), member: MemberId(member) })
+        })
+        .collect()
+}
+
+/// SQLite has one writer: what was read before still holds.
+async fn issue_alone(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Result<Vec<Issued>, Error> {
+    let expiries: HashMap<Uuid, Time> = receipts.iter().map(|(id, expiry)| (id.0, *expiry)).collect();
+    let ids = || expiries.keys().copied().collect::<Vec<_>>();
+    let there: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(among(&**tx, Column::Id, ids()))
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    let live = receipt::Entity::find()
+        .filter(among(&**tx, receipt::Column::Id, ids()))
+        .filter(receipt::Column::CancelTime.is_null())
+        .all(&**tx)
+        .await?;
+    let new: Vec<_> = live.into_iter().filter(|row| !there.contains(&row.id)).collect();
+    let rows = new.iter().map(|receipt| ActiveModel {
+        id: ActiveValue::Set(receipt.id),
+        policy_id: ActiveValue::Set(receipt.policy_id),
+        member_id: ActiveValue::Set(receipt.member_id),
+        state: ActiveValue::Set(State::Available.name().to_owned()),
+        version: ActiveValue::Set(1),
+        expire_time: ActiveValue::Set(expiries[&receipt.id]),
+        booking_id: ActiveValue::Set(None),
+        hold_expire_time: ActiveValue::Set(None),
+        gift_from: ActiveValue::Set(None),
+        created_by: ActiveValue::Set(receipt.created_by.clone()),
+        create_time: ActiveValue::Set(now),
+        update_time: ActiveValue::Set(now),
+    });
+    Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    Ok(new
+        .into_iter()
+        .map(|row| Issued { id: CouponId(row.id), policy: PolicyId(row.policy_id), member: MemberId(row.member_id) })
+        .collect())
+}
+
+/// A coupon, whosever it is.
+pub(in crate::coupon) async fn find(conn: &impl ConnectionTrait, id: CouponId) -> Result<Option<Coupon>, Error> {
+    Entity::find_by_id(id.0).one(conn).await?.map(Coupon::try_from).transpose()
+}
+
+/// A page of a member's coupons, newest first, one more than it has; those in a state alone, where one is given.
+pub(in crate::coupon) async fn list(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    state: Option<State>,
+    now: Time,
+    page: &Page,
+) -> Result<Vec<Coupon>, Error> {
+    let mut found = of_member(member).order_by_desc(Column::Id).limit(page.fetch());
+    if let Some(after) = page.after {
+        found = found.filter(Column::Id.lt(after));
+    }
+    // Expiry is never stored: it is an available coupon whose time is over.
+    let available = Column::State.eq(State::Available.name());
+    found = match state {
+        None => found,
+        Some(State::Available) => found.filter(available).filter(Column::ExpireTime.gt(now)),
+        Some(State::Expired) => found.filter(available).filter(Column::ExpireTime.lte(now)),
+        Some(state) => found.filter(Column::State.eq(state.name())),
+    };
+    found.all(conn).await?.into_iter().map(Coupon::try_from).collect()
+}
+
+#[derive(FromQueryResult)]
+struct Sum {
+    currency: String,
+    minor: i64,
+}
+
+/// What the coupons of a policy that paid bookings have used have taken off, and in which currency.
+pub(in crate::coupon) async fn discount(
+    conn: &impl ConnectionTrait,
+    policy: PolicyId,
+) -> Result<(Option<String>, i64), Error> {
+    const SUM: &str = "
+SELECT u.currency AS currency, CAST(sum(u.discount) AS BIGINT) AS minor
+FROM coupon_use AS u JOIN coupon AS c ON c.id = u.coupon_id
+WHERE u.policy_id = $1 AND u.live AND c.state = 'USED' GROUP BY u.currency";
+    let sum = Statement::from_sql_and_values(conn.get_database_backend(), SUM, [policy.0.into()]);
+    let found = Sum::find_by_statement(sum).one(conn).await?;
+    Ok(found.map_or((None, 0), |sum| (Some(sum.currency), sum.minor)))
+}

@@ -1,0 +1,259 @@
+//! Policies.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+
+use super::{among, narrow, unreadable};
+use crate::backend::gate::Sale;
+use crate::coupon::best::Stacking;
+use crate::coupon::entity::policy::{Column, Entity, Model};
+use crate::coupon::entity::{Benefit, Conditions, tally};
+use crate::coupon::kind::Wording;
+use crate::coupon::model::{EndCause, Issuing, Offer, Policy, PolicyId, RefundPolicy, Validity};
+use crate::error::{Error, NotFound};
+use crate::kit::id::MemberId;
+use crate::kit::money::{Currency, Money};
+use crate::kit::tx::{Db, Tx};
+
+/// The states of a sale, as the tables have them.
+const SALES: [(Sale, &str); 3] = [(Sale::Open, "ACTIVE"), (Sale::Paused, "PAUSED"), (Sale::Ended, "ENDED")];
+
+/// A sale, as the tables have it.
+pub(in crate::coupon) fn sale_name(sale: Sale) -> &'static str {
+    SALES.into_iter().find(|(known, _)| *known == sale).map_or("ENDED", |(_, name)| name)
+}
+
+fn sale(name: &str) -> Result<Sale, Error> {
+    let found = SALES.into_iter().find(|(_, known)| *known == name);
+    found.map(|(sale, _)| sale).ok_or_else(|| unreadable("coupon_policy.state"))
+}
+
+fn refund_name(policy: RefundPolicy) -> (&'static str, i64) {
+    match policy {
+        RefundPolicy::Restore => ("RESTORE", 0),
+        RefundPolicy::RestoreWithGrace(days) => ("RESTORE_WITH_GRACE", i64::from(days)),
+        RefundPolicy::Lose => ("LOSE", 0),
+    }
+}
+
+fn refund(name: &str, grace: i64) -> Result<RefundPolicy, Error> {
+    match name {
+        "RESTORE" => Ok(RefundPolicy::Restore),
+        "RESTORE_WITH_GRACE" => Ok(RefundPolicy::RestoreWithGrace(narrow("coupon_policy.grace_days", grace)?)),
+        "LOSE" => Ok(RefundPolicy::Lose),
+        _ => Err(unreadable("coupon_policy.refund_policy")),
+    }
+}
+
+fn offer(row: &Model) -> Result<Offer, Error> {
+    let validity = match (row.coupon_expire_time, row.valid_days) {
+        (Some(time), None) => Validity::Until(time),
+        (None, Some(days)) => Validity::Days(narrow("coupon_policy.valid_days", days)?),
+        _ => return Err(unreadable("coupon_policy.valid_days")),
+    };
+    let currency = row.budget_currency.parse::<Currency>().map_err(Error::internal)?;
+    Ok(Offer {
+        name: row.name.clone(),
+        description: row.description.clone(),
+        total: row.total.map(|total| narrow("coupon_policy.total", total)).transpose()?,
+        per_member: narrow("coupon_policy.per_member", row.per_member)?,
+        per_member_daily: row
+            .per_member_daily
+            .map(|most| narrow("coupon_policy.per_member_daily", most))
+            .transpose()?,
+        start_time: row.start_time,
+        end_time: row.end_time,
+        validity,
+        budget: row.budget.map(|minor| Money::new(currency, minor)),
+        giftable: row.giftable,
+    })
+}
+
+impl TryFrom<Model> for Policy {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        Ok(Self {
+            offer: offer(&row)?,
+            id: PolicyId(row.id),
+            seller: row.seller_id.map(MemberId),
+            issuing: Issuing::of_name(&row.issuing).ok_or_else(|| unreadable("coupon_policy.issuing"))?,
+            wording: Wording { benefit: row.benefit.0, conditions: row.conditions.0 },
+            zone: row.time_zone.parse().map_err(|_| unreadable("coupon_policy.time_zone"))?,
+            stacking: Stacking {
+                group: row.stacking_group,
+                exclusive: row.exclusive,
+                priority: narrow("coupon_policy.priority", row.priority)?,
+            },
+            seller_share: narrow("coupon_policy.seller_share", row.seller_share)?,
+            refund: refund(&row.refund_policy, row.grace_days)?,
+            sale: sale(&row.state)?,
+            version: row.version,
+            gate_epoch: row.gate_epoch,
+            end_told: EndCause::of_name(&row.end_told),
+            created_by: row.created_by,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}
+
+fn row(policy: &Policy) -> Model {
+    let Offer { name, description, total, per_member, per_member_daily, .. } = policy.offer.clone();
+    let Offer { start_time, end_time, validity, budget, giftable, .. } = policy.offer;
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let (refund_policy, grace_days) = refund_name(policy.refund);
+    let (coupon_expire_time, valid_days) = match validity {
+        Validity::Until(time) => (Some(time), None),
+        Validity::Days(days) => (None, Some(i64::from(days))),
+    };
+    Model {
+        id: policy.id.0,
+        seller_id: policy.seller.map(|seller| seller.0),
+        name,
+        description,
+        issuing: policy.issuing.name().to_owned(),
+        benefit: Benefit(policy.wording.benefit.clone()),
+        conditions: Conditions(policy.wording.conditions.clone()),
+        total: total.map(number),
+        per_member: per_member.into(),
+        per_member_daily: per_member_daily.map(i64::from),
+        start_time,
+        end_time,
+        coupon_expire_time,
+        valid_days,
+        time_zone: policy.zone.name().to_owned(),
+        stacking_group: policy.stacking.group.clone(),
+        exclusive: policy.stacking.exclusive,
+        priority: policy.stacking.priority.into(),
+        seller_share: policy.seller_share.into(),
+        refund_policy: refund_policy.to_owned(),
+        grace_days,
+        budget_currency: budget.map_or(Currency::KRW, |budget| budget.currency).to_string(),
+        budget: budget.map(|budget| budget.minor),
+        giftable,
+        state: sale_name(policy.sale).to_owned(),
+        version: policy.version,
+        gate_epoch: policy.gate_epoch,
+        end_told: policy.end_told.map_or("", EndCause::name).to_owned(),
+        created_by: policy.created_by.clone(),
+        create_time: policy.create_time,
+        update_time: policy.update_time,
+    }
+}
+
+/// A policy, whosever it is.
+pub(in crate::coupon) async fn find(conn: &impl ConnectionTrait, id: PolicyId) -> Result<Option<Policy>, Error> {
+    Entity::find_by_id(id.0).one(conn).await?.map(Policy::try_from).transpose()
+}
+
+/// Some policies, whosever they are.
+pub(in crate::coupon) async fn find_many(conn: &impl ConnectionTrait, ids: &[PolicyId]) -> Result<Vec<Policy>, Error> {
+    let rows = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).all(conn).await?;
+    rows.into_iter().map(Policy::try_from).collect()
+}
+
+/// Writes a new policy, with its tally.
+pub(in crate::coupon) async fn insert(tx: &Tx, policy: &Policy) -> Result<(), Error> {
+    Entity::insert(row(policy).into_active_model()).exec_without_returning(&**tx).await?;
+    let tally = tally::ActiveModel {
+        policy_id: ActiveValue::Set(policy.id.0),
+        granted: ActiveValue::Set(0),
+        budget_used: ActiveValue::Set(0),
+    };
+    tally::Entity::insert(tally).exec_without_returning(&**tx).await?;
+    Ok(())
+}
+
+/// Writes what has become of a policy, unless it has changed since; its gate's epoch is no part of it, nor what was told of its
+/// end. Who accepts under the terms before has committed then, and whoever comes later reads these.
+pub(in crate::coupon) async fn update(tx: &Tx, before: i64, policy: &Policy) -> Result<(), Error> {
+    tx.take_turn(policy.id.0).await?;
+    let mut changed = row(policy).into_active_model().reset_all();
+    changed.gate_epoch = ActiveValue::NotSet;
+    changed.end_told = ActiveValue::NotSet;
+    let written = Entity::update_many()
+        .set(changed)
+        .filter(Column::Id.eq(policy.id.0))
+        .filter(Column::Version.eq(before))
+        .exec(&**tx)
+        .await?;
+    if written.rows_affected == 1 { Ok(()) } else { Err(Error::lost(policy.id)) }
+}
+
+/// A policy whose terms stay as they are until the transaction ends. Before any other lock of the transaction.
+pub(in crate::coupon) async fn hold(tx: &Tx, id: PolicyId) -> Result<Option<Policy>, Error> {
+    tx.share_turn(id.0).await?;
+    find(&**tx, id).await
+}
+
+/// How many policies a seller has; none for the platform.
+pub(in crate::coupon) async fn count(conn: &impl ConnectionTrait, seller: Option<MemberId>) -> Result<u64, Error> {
+    let of_seller = match seller {
+        Some(seller) => Column::SellerId.eq(seller.0),
+        None => Column::SellerId.is_null(),
+    };
+    Ok(Entity::find().filter(of_seller).count(conn).await?)
+}
+
+/// Begins another life of a policy's gate.
+pub(in crate::coupon) async fn next_epoch(db: &Db, id: PolicyId) -> Result<i64, Error> {
+    db.write(async |tx| {
+        let next = Entity::update_many()
+            .col_expr(Column::GateEpoch, Expr::col(Column::GateEpoch).add(1))
+            .filter(Column::Id.eq(id.0))
+            .exec_with_returning(&*tx)
+            .await?;
+        next.first().map(|row| row.gate_epoch).ok_or_else(|| NotFound::new("coupon_policy", id).into())
+    })
+    .await
+}
+
+/// Remembers why it was told that a policy issues no more; false when it was told before.
+pub(in crate::coupon) async fn told(tx: &Tx, id: PolicyId, cause: EndCause) -> Result<bool, Error> {
+    let told = Entity::update_many()
+        .col_expr(Column::EndTold, Expr::value(cause.name()))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::EndTold.eq(""))
+        .exec(&**tx)
+        .await?;
+    Ok(told.rows_affected == 1)
+}
+
+/// Policies of which it was not told yet that they issue no more, by id.
+pub(in crate::coupon) async fn untold(
+    conn: &impl ConnectionTrait,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Policy>, Error> {
+    let found = Entity::find().filter(Column::EndTold.eq("")).filter(Column::Id.gt(after));
+    found.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(Policy::try_from).collect()
+}
+
+/// How many coupons of a policy were issued by code or grant.
+pub(in crate::coupon) async fn granted(conn: &impl ConnectionTrait, id: PolicyId) -> Result<u64, Error> {
+    let tally = tally::Entity::find_by_id(id.0).one(conn).await?;
+    narrow("coupon_tally.granted", tally.map_or(0, |tally| tally.granted))
+}
+
+/// Policies by id, whosever they are.
+pub(in crate::coupon) async fn find_all(
+    conn: &impl ConnectionTrait,
+    ids: impl Iterator<Item = PolicyId>,
+) -> Result<Vec<Policy>, Error> {
+    let found = Entity::find().filter(among(conn, Column::Id, ids.map(|id| id.0).collect()));
+    found.all(conn).await?.into_iter().map(Policy::try_from).collect()
+}
+
+/// First-come policies that are not interrupted or ended, by id.
+pub(in crate::coupon) async fn on_sale(
+    conn: &impl ConnectionTrait,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Policy>, Error> {
+    let found = Entity::find()
+        .filter(Column::State.eq(sale_name(Sale::Open)))
+        .filter(Column::Issuing.eq(Issuing::FirstCome.name()))
+        .filter(Column::Id.gt(after));
+    found.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(Policy::try_from).collect()
+}

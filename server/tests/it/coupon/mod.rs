@@ -1,0 +1,7 @@
+//! Coupons: policies, codes, grants, gifts and what is taken back.
+
+pub(crate) mod code;
+pub(crate) mod desk;
+mod give;
+pub(crate) mod grant;
+mod policy;
