@@ -1,0 +1,201 @@
+//! Points at bookings: set aside with the nights, spent when the booking is paid, given back when it is cancelled, earned when it
+//! is over, taken back with its price; all in the transaction of the booking.
+
+use std::collections::HashMap;
+
+use super::model::{
+    Cause, ClawedBack, GivenBack, NewLot, Part, Spending, SpendingId, State, Subject, end_of_day, expiry_behind,
+    month_number,
+};
+use super::{PointError, Points, store};
+use crate::error::{Error, NotFound};
+use crate::kit::caller::Actor;
+use crate::kit::clock::Time;
+use crate::kit::date::Tz;
+use crate::kit::id::{BookingId, MemberId};
+use crate::kit::money::Money;
+use crate::kit::tx::Tx;
+use crate::member::directory;
+
+/// The booking that points are set aside for.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// Which.
+    pub booking: BookingId,
+    /// Who makes it.
+    pub member: MemberId,
+    /// Until when it holds what it has; absent while its payment is under way.
+    pub until: Option<Time>,
+}
+
+/// What a booking has of its member's points.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Had {
+    /// Set aside.
+    pub reserved: i64,
+    /// Spent.
+    pub spent: i64,
+    /// What of those came back.
+    pub given_back: i64,
+}
+
+impl Points {
+    /// Sets points of a booking's member aside, those that expire first.
+    pub async fn reserve(&self, tx: &Tx, holder: Holder, points: i64, actor: &Actor) -> Result<(), Error> {
+        if points == 0 {
+            return Ok(());
+        }
+        let id = SpendingId::new(&self.kit.ids, self.now());
+        let Holder { booking, member, until } = holder;
+        let subject = Subject { booking: Some(booking), actor: actor.0.clone(), ..Subject::default() };
+        let reserved =
+            self.change(tx, member, None, actor, |purse| Ok(purse.spend(id, points, Some(until), &subject)?));
+        reserved.await.map(drop)
+    }
+
+    /// A booking holds its points until another time, or while its payment is under way.
+    pub async fn extend(&self, tx: &Tx, booking: BookingId, until: Option<Time>, actor: &Actor) -> Result<(), Error> {
+        let Some(held) = store::spending::of_booking(&**tx, booking).await? else { return Ok(()) };
+        let extended = self.change(tx, held.member, Some(held.id), actor, |purse| Ok(purse.extend(held.id, until)));
+        // What its time was over for has come back meanwhile: the booking has ended too.
+        if extended.await?.value { Ok(()) } else { Err(Error::lost(held.id)) }
+    }
+
+    /// A booking is paid: the points that it holds are spent. How many there are.
+    pub async fn commit(&self, tx: &Tx, booking: BookingId, actor: &Actor) -> Result<i64, Error> {
+        let Some(held) = store::spending::of_booking(&**tx, booking).await? else { return Ok(0) };
+        let committed = self.change(tx, held.member, Some(held.id), actor, |purse| Ok(purse.commit(held.id)));
+        match committed.await?.value {
+            Some(points) => Ok(points),
+            None if held.state == State::Spent => Ok(0),
+            None => Err(Error::lost(held.id)),
+        }
+    }
+
+    /// A booking has ended before it was paid: the points that it holds come back. How many they were; once more none.
+    pub async fn release(&self, tx: &Tx, booking: BookingId, actor: &Actor) -> Result<i64, Error> {
+        let Some(held) = self.had_by(tx, booking, State::Reserved).await? else { return Ok(0) };
+        let released = self.change(tx, held.member, Some(held.id), actor, |purse| Ok(purse.release(held.id)));
+        Ok(released.await?.value.unwrap_or(0))
+    }
+
+    /// Refuses what [`Self::take_again`] would refuse, as far as can be told without a lock.
+    pub async fn may_take_again(&self, tx: &Tx, booking: BookingId) -> Result<(), Error> {
+        let Some(had) = self.had_by(tx, booking, State::Released).await? else { return Ok(()) };
+        let mut purse = store::purse::find(&**tx, had.member, self.now()).await?;
+        purse.settle();
+        let (available, wanted) = (purse.wallet.available, had.points);
+        if wanted > available { Err(PointError::NotEnough { available, wanted }.into()) } else { Ok(()) }
+    }
+
+    /// A booking that has expired is paid late: it takes its points once more, and spends them, if they are still to be had.
+    /// A refusal leaves nothing behind: the transaction may go on.
+    pub async fn take_again(&self, tx: &Tx, booking: BookingId, actor: &Actor) -> Result<(), Error> {
+        let Some(had) = self.had_by(tx, booking, State::Released).await? else { return Ok(()) };
+        let id = SpendingId::new(&self.kit.ids, self.now());
+        let subject = Subject { booking: Some(booking), actor: actor.0.clone(), ..Subject::default() };
+        let taken = self.change(tx, had.member, None, actor, |purse| Ok(purse.spend(id, had.points, None, &subject)?));
+        taken.await.map(drop)
+    }
+
+    /// Spent points of a booking come back, so many at most: to their lots, or as the policy says where those have expired.
+    pub async fn refund(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+        points: i64,
+        reference: &str,
+        actor: &Actor,
+    ) -> Result<GivenBack, Error> {
+        let Some(spent) = self.had_by(tx, booking, State::Spent).await?.filter(|_| points > 0) else {
+            return Ok(GivenBack::default());
+        };
+        let zone = zone_in(tx, spent.member).await?;
+        let policy = store::policy::find(&**tx).await?;
+        let subject = Subject { reference: reference.to_owned(), ..Subject::default() };
+        let given = self.change(tx, spent.member, Some(spent.id), actor, |purse| {
+            let grace = (policy.grace_days > 0).then(|| end_of_day(zone, purse.now(), policy.grace_days));
+            Ok(purse.give_back(&self.kit.ids, spent.id, points, grace, &subject))
+        });
+        Ok(given.await?.value)
+    }
+
+    /// A booking earns its member what the policy gives for an amount, to be spent from a moment on. How many points.
+    pub async fn earn_pending(
+        &self,
+        tx: &Tx,
+        (booking, member): (BookingId, MemberId),
+        base: Money,
+        available_time: Time,
+        actor: &Actor,
+    ) -> Result<i64, Error> {
+        let policy = store::policy::find(&**tx).await?;
+        if base.minor <= 0 {
+            return Ok(0);
+        }
+        let zone = zone_in(tx, member).await?;
+        let subject = Subject { booking: Some(booking), ..Subject::default() };
+        let earned = self.change(tx, member, None, actor, |purse| {
+            let (now, month) = (purse.now(), month_number(zone, purse.now()));
+            let points = policy.earned(base.minor, now, month, purse.wallet.earnings);
+            if points > 0 {
+                purse.wallet.earnings.add(month, points);
+                let available_time = available_time.max(now);
+                let expire_time = expiry_behind(zone, available_time, policy.expiry_months);
+                let (cause, base) = (Cause::Earn, Some(base.minor));
+                purse.add(&self.kit.ids, &NewLot { cause, points, base, available_time, expire_time }, &subject);
+            }
+            Ok(points)
+        });
+        Ok(earned.await?.value)
+    }
+
+    /// Takes back what a booking has earned by what was given back of it. Of the money that goes back, so much may be withheld at
+    /// most. Once more takes nothing.
+    pub async fn claw_back(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+        part: Part,
+        refund: Money,
+        actor: &Actor,
+    ) -> Result<ClawedBack, Error> {
+        let earned = store::lot::of_booking(&**tx, booking).await?;
+        let Some((member, _)) = earned.first() else { return Ok(ClawedBack::default()) };
+        let policy = store::policy::find(&**tx).await?;
+        let now = self.now();
+        let mut before = store::purse::find_in(tx, *member, None, now).await?;
+        // Read again behind the lock: nothing may be left of them.
+        for (_, lot) in store::lot::of_booking(&**tx, booking).await? {
+            if before.lots.iter().all(|known| known.id != lot.id) {
+                before.lots.push(lot);
+            }
+        }
+        let subject = Subject { booking: Some(booking), ..Subject::default() };
+        let clawed = self.change_of(tx, &before, actor, |purse| {
+            Ok(purse.claw_back(booking, part, policy.claw_back, refund.minor, &subject))
+        });
+        Ok(clawed.await?.value)
+    }
+
+    /// What bookings have of their members' points.
+    pub async fn of_bookings(&self, bookings: &[BookingId]) -> Result<HashMap<BookingId, Had>, Error> {
+        let found = store::spending::of_bookings(self.kit.db.read(), bookings).await?;
+        let had = found.into_iter().filter_map(|one| {
+            let reserved = if one.state == State::Reserved { one.points } else { 0 };
+            Some((one.booking?, Had { reserved, spent: one.points - reserved, given_back: one.given_back }))
+        });
+        Ok(had.collect())
+    }
+
+    /// What a booking had last of its member's points, where it is in this state as it is stored.
+    async fn had_by(&self, tx: &Tx, booking: BookingId, state: State) -> Result<Option<Spending>, Error> {
+        let had = store::spending::of_booking(&**tx, booking).await?;
+        Ok(had.filter(|had| had.state == state))
+    }
+}
+
+async fn zone_in(tx: &Tx, member: MemberId) -> Result<Tz, Error> {
+    let found = directory::zones(&**tx, &[member]).await?;
+    Ok(found.get(&member).copied().ok_or_else(|| NotFound::new("member", member))?)
+}

@@ -1,0 +1,114 @@
+//! Wallets at hand: each as it was written last, under its version.
+//!
+//! What time does is done when it is read, so that what is kept stays right for as long as nothing is written. Who writes keeps
+//! what was written; an older wallet never replaces a newer one. Who has been told of a version asks for it, and is not shown an
+//! older one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::model::{Lot, Purse, Spending, State, Wallet};
+use crate::backend::cache::Cache;
+use crate::kit::clock::Time;
+use crate::kit::id::MemberId;
+
+/// For how long a wallet is kept. It is how long one may be out of date, to who asks for no version, where the word of a change was
+/// lost.
+const LIFE: Duration = Duration::from_secs(3600);
+/// Wallets of more lots are read from the tables.
+const LOTS: usize = 200;
+
+/// The one key of a wallet: of who reads it, who writes it, and who warms it.
+pub(super) fn key(member: MemberId) -> String {
+    format!("point:wallet:{member}")
+}
+
+/// What is kept of a wallet.
+#[derive(Debug, Deserialize, Serialize)]
+struct Kept {
+    wallet: Wallet,
+    lots: Vec<Lot>,
+    spendings: Vec<Spending>,
+}
+
+/// The wallets at hand.
+#[derive(Clone, Debug)]
+pub(super) struct Wallets {
+    cache: Arc<dyn Cache>,
+}
+
+impl Wallets {
+    pub(super) fn new(cache: Arc<dyn Cache>) -> Self {
+        Self { cache }
+    }
+
+    /// A wallet that is kept, not older than a version.
+    pub(super) async fn get(&self, member: MemberId, least: i64, now: Time) -> Option<Purse> {
+        let entry = self.cache.get(&key(member)).await.filter(|entry| entry.version >= least)?;
+        let Kept { wallet, lots, spendings } = serde_json::from_slice(&entry.value).ok()?;
+        Some(Purse::new(wallet, lots, spendings, now))
+    }
+
+    /// Keeps a wallet, unless a newer one is.
+    pub(super) async fn put(&self, purse: &Purse) {
+        self.put_for(purse, LIFE).await;
+    }
+
+    /// Keeps a wallet for a while, unless a newer one is kept.
+    pub(super) async fn put_for(&self, purse: &Purse, life: Duration) {
+        let (member, version) = (purse.wallet.member, purse.wallet.version);
+        let spendings: Vec<_> =
+            purse.spendings.iter().filter(|spending| spending.state == State::Reserved).cloned().collect();
+        // What is set aside may come back to a lot of which nothing is left.
+        let named = |lot: &Lot| spendings.iter().flat_map(|one| &one.pieces).any(|piece| piece.lot == lot.id);
+        let lots: Vec<_> = purse.lots.iter().filter(|lot| lot.remaining > 0 || named(lot)).cloned().collect();
+        if lots.len() > LOTS {
+            return self.cache.forget(&key(member), version).await;
+        }
+        let kept = Kept { wallet: purse.wallet.clone(), lots, spendings };
+        match serde_json::to_vec(&kept) {
+            Ok(value) => self.cache.put(&key(member), version, Bytes::from(value), life).await,
+            Err(_) => self.cache.forget(&key(member), version).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::backend::cache::MemoryCache;
+    use crate::harness::Harness;
+    use crate::kit::clock::Clock;
+    use crate::kit::id::Ids;
+    use crate::point::model::{Cause, NewLot, Subject};
+
+    #[tokio::test]
+    async fn an_older_wallet_never_replaces_a_newer_one_and_is_not_shown_to_who_knows_better() {
+        let yeyak = Harness::new().await;
+        let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())));
+        let (member, now) = (MemberId(Uuid::from_u128(1)), yeyak.clock.now());
+        let mut old = Purse::new(Wallet::empty(member), Vec::new(), Vec::new(), now);
+        let (cause, available_time, expire_time) = (Cause::Earn, now, now + chrono::TimeDelta::days(1));
+        let lot = NewLot { cause, points: 10, base: None, available_time, expire_time };
+        old.add(&Ids::seeded(1), &lot, &Subject::default());
+        old.seal();
+        let mut new = old.clone();
+        new.remove(Cause::Spend, 4, &Subject::default()).expect("is there");
+        new.seal();
+
+        wallets.put(&new).await;
+        wallets.put(&old).await;
+
+        let kept = wallets.get(member, 2, now).await.expect("is kept");
+        assert_eq!((kept.wallet.version, kept.wallet.available, kept.lots.len()), (2, 6, 1));
+        assert!(wallets.get(member, 3, now).await.is_none());
+        let mut later = wallets.get(member, 0, now + chrono::TimeDelta::days(1)).await.expect("is kept");
+        later.settle();
+        assert_eq!(later.wallet.available, 0, "its time is over at read");
+    }
+}

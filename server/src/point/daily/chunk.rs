@@ -1,0 +1,87 @@
+//! One chunk of a run: in one transaction, with how far its range has come.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::store::{self, Counts, Run};
+use super::{DAILY, Order};
+use crate::error::Error;
+use crate::kit::caller::Actor;
+use crate::kit::id::MemberId;
+use crate::kit::tx::Tx;
+use crate::point::Points;
+use crate::point::model::Cause;
+use crate::point::store::purse;
+
+/// How many wallets are done in one transaction.
+const WALLETS: i64 = 2_000;
+/// Wallets that something has moved since then are put at hand.
+const ACTIVE: TimeDelta = TimeDelta::days(30);
+/// Until the next run, and a while longer.
+const WARM: Duration = Duration::from_secs(26 * 3600);
+
+impl Points {
+    /// Does the next chunk of a range; whether there was one.
+    pub(super) async fn do_chunk(&self, order: &Order, run: &Run, number: i64) -> Result<bool, Error> {
+        let done = self
+            .kit
+            .db
+            .write(async |tx| {
+                let Some(range) = store::range(&tx, run.date, number).await?.filter(|range| !range.done) else {
+                    return Ok(None);
+                };
+                let key = (run.date, number);
+                let Some((last, wallets)) = store::chunk(&tx, &range, WALLETS).await? else {
+                    store::advance(&tx, key, range.position, None, Counts::default()).await?;
+                    return Ok(None);
+                };
+                let keys = (range.position, last);
+                let counts = Counts { wallets, ..self.settle_due(&tx, keys, run).await? };
+                store::snapshot(&tx, keys, run.date).await?;
+                let differences = store::compare(&tx, keys, run.date).await?;
+                let repaired = match order.repair && differences > 0 {
+                    true => store::repair(&tx, keys, run.date).await?,
+                    false => 0,
+                };
+                self.kit.crash.point("points-daily.done")?;
+                let counts = Counts { differences, repaired, ..counts };
+                store::advance(&tx, key, range.position, Some(last), counts).await?;
+                Ok(Some(keys))
+            })
+            .await?;
+        self.kit.crash.point("points-daily.committed")?;
+        let Some(keys) = done else { return Ok(false) };
+        self.warm(keys, run).await?;
+        Ok(true)
+    }
+
+    /// Writes down what time has done to the wallets of a chunk.
+    async fn settle_due(&self, tx: &Tx, keys: (Uuid, Uuid), run: &Run) -> Result<Counts, Error> {
+        let actor = Actor::job(DAILY);
+        let mut counts = Counts::default();
+        for member in store::due(tx, keys, run.cut).await? {
+            let before = purse::find_in(tx, member, None, run.cut).await?;
+            let settled = self.change_of(tx, &before, &actor, |_| Ok(())).await?;
+            counts.moved += i64::from(settled.purse.wallet.version > before.wallet.version);
+            let expired = settled.recorded.iter().filter(|one| one.movement.cause == Cause::Expire);
+            counts.expired -= expired.map(|one| one.movement.amount).sum::<i64>();
+        }
+        Ok(counts)
+    }
+
+    /// Puts the wallets of a chunk that were moved of late at hand, under the key that readers ask for.
+    async fn warm(&self, keys: (Uuid, Uuid), run: &Run) -> Result<(), Error> {
+        for member in store::active(self.kit.db.read(), keys, run.cut - ACTIVE).await? {
+            self.warm_one(member).await?;
+        }
+        Ok(())
+    }
+
+    async fn warm_one(&self, member: MemberId) -> Result<(), Error> {
+        let purse = self.stored(member).await?;
+        self.wallets.put_for(&purse, WARM).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! The daily run over all wallets: what time has done is written down, each wallet's balance of the day is kept, and wallets are
+//! compared with their lots and their movements.
+//!
+//! It goes through the wallets by key, in ranges beside one another, a chunk at a time. What a chunk does and how far its range has
+//! come commit together: a run that was killed goes on behind the last chunk, and a chunk that two processes do at once is done by
+//! one of them. No rule of time rests on it.
+
+mod chunk;
+mod run;
+mod store;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+pub use self::store::Counts;
+use super::Points;
+use crate::error::Error;
+use crate::kit::date::{Date, local_date};
+use crate::kit::job::Job;
+
+/// The name of the run, and of its lease.
+pub const DAILY: &str = "points-daily";
+/// How much of the database's time a run takes, in hundredths, where nothing else is said.
+const SHARE: u8 = 50;
+
+/// What a run is to do.
+#[derive(Clone)]
+pub struct Order {
+    /// Of which day.
+    pub date: Date,
+    /// Whether a wallet that differs from its lots and its movements, which agree, is put right.
+    pub repair: bool,
+    /// How much of the database's time it takes, in hundredths: 1 to 100.
+    pub share: u8,
+    /// Is told how far it is.
+    pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order").field("date", &self.date).field("repair", &self.repair).finish_non_exhaustive()
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Wallets that were done.
+    pub done: i64,
+    /// Of so many.
+    pub all: i64,
+    /// In a second, since this process took the run up.
+    pub rate: f64,
+    /// How long it takes still, at this rate.
+    pub left: Duration,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// Of which day.
+    pub date: Date,
+    /// Whether it has ended.
+    pub is_done: bool,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+impl Order {
+    /// The run of a day, as its schedule has it.
+    pub fn of(date: Date) -> Self {
+        Self { date, repair: false, share: SHARE, progress: Arc::new(|_| {}) }
+    }
+}
+
+/// The run of a day.
+#[derive(Debug)]
+pub struct DailyJob {
+    points: Points,
+    /// None for the day before, whichever it is.
+    order: Option<Order>,
+}
+
+impl Points {
+    /// The run of a day, by hand.
+    pub fn daily(&self, order: Order) -> DailyJob {
+        DailyJob { points: self.clone(), order: Some(order) }
+    }
+
+    /// Work that repeats.
+    pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
+        vec![Arc::new(DailyJob { points: self.clone(), order: None })]
+    }
+}
+
+#[async_trait]
+impl Job for DailyJob {
+    fn name(&self) -> &'static str {
+        DAILY
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(6 * 3600)
+    }
+
+    async fn run(&self) -> Result<u64, Error> {
+        let yesterday = || local_date(chrono_tz::UTC, self.points.now() - TimeDelta::days(1));
+        let order = self.order.clone().unwrap_or_else(|| Order::of(yesterday()));
+        self.points.run_day(&order).await
+    }
+}

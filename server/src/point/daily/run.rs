@@ -1,0 +1,123 @@
+//! A run from its begin to its end.
+
+use std::time::{Duration, Instant};
+
+use chrono::{Days, NaiveTime};
+use futures::future::try_join_all;
+
+use super::store::{self, Run};
+use super::{DAILY, Order, Progress, Report};
+use crate::error::Error;
+use crate::kit::date::Date;
+use crate::point::Points;
+
+/// Into how many ranges the wallets are divided.
+const RANGES: i64 = 8;
+/// How many of them are worked on at once, where the database has many writers.
+const SESSIONS: usize = 2;
+
+impl Points {
+    /// Runs what is left of the run of a day; how many wallets that were.
+    pub(super) async fn run_day(&self, order: &Order) -> Result<u64, Error> {
+        let run = self.begin_day(order).await?;
+        if run.is_done {
+            return Ok(0);
+        }
+        let began = Instant::now();
+        let before = store::counts(self.kit.db.read(), run.date).await?.wallets;
+        let sessions = if self.kit.db.is_shared() { SESSIONS } else { 1 };
+        let numbers: Vec<Vec<i64>> = (0..sessions).map(|at| (0..RANGES).skip(at).step_by(sessions).collect()).collect();
+        try_join_all(numbers.iter().map(|numbers| self.run_ranges(order, &run, numbers, (began, before)))).await?;
+        let now = self.now();
+        self.kit.db.write(async |tx| store::end(&tx, run.date, now).await).await?;
+        let done = store::counts(self.kit.db.read(), run.date).await?;
+        tracing::info!(
+            date = %run.date, wallets = done.wallets, differences = done.differences,
+            "{DAILY} of {} did {} wallets and found {} differences", run.date, done.wallets, done.differences
+        );
+        Ok(u64::try_from(done.wallets - before).unwrap_or(0))
+    }
+
+    /// The run of a day and how far it is; none where it has not begun.
+    pub async fn daily_report(&self, date: Date) -> Result<Option<Report>, Error> {
+        let conn = self.kit.db.read();
+        let Some(run) = store::find(conn, date).await? else { return Ok(None) };
+        Ok(Some(Report { date, is_done: run.is_done, counts: store::counts(conn, date).await? }))
+    }
+
+    /// Begins the run of a day, or goes on with it. What is due by the end of the day in UTC is done; of a day that is not over, what
+    /// is due when the run begins.
+    async fn begin_day(&self, order: &Order) -> Result<Run, Error> {
+        if let Some(run) = store::find(self.kit.db.read(), order.date).await? {
+            return Ok(run);
+        }
+        let now = self.now();
+        let end = order.date.checked_add_days(Days::new(1)).unwrap_or(order.date).and_time(NaiveTime::MIN).and_utc();
+        let run = Run { date: order.date, cut: end.min(now), is_done: false };
+        self.kit
+            .db
+            .write(async |tx| {
+                let bounds = store::bounds(&*tx, RANGES).await?;
+                store::begin(&tx, &run, &bounds, now).await
+            })
+            .await?;
+        // Another may have been faster; its ranges count then.
+        let found = store::find(self.kit.db.read(), order.date).await?;
+        found.ok_or_else(|| Error::internal("a run that was just begun is there"))
+    }
+
+    async fn run_ranges(
+        &self,
+        order: &Order,
+        run: &Run,
+        numbers: &[i64],
+        (began, before): (Instant, i64),
+    ) -> Result<(), Error> {
+        for number in numbers {
+            loop {
+                let chunk = Instant::now();
+                match self.do_chunk(order, run, *number).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // Another process did it meanwhile: it is looked at again from where that has come.
+                    Err(error) if error.is_lost() => continue,
+                    Err(error) => return Err(error),
+                }
+                self.tell(order, run, began, before).await?;
+                tokio::time::sleep(rest(chunk.elapsed(), order.share)).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, order: &Order, run: &Run, began: Instant, before: i64) -> Result<(), Error> {
+        let counts = store::counts(self.kit.db.read(), run.date).await?;
+        let (done, all) = (counts.wallets, counts.wallets.max(counts.expected));
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+        let rate = (done - before) as f64 / began.elapsed().as_secs_f64().max(0.001);
+        #[expect(clippy::cast_precision_loss, reason = "a time for people to read")]
+        let left = Duration::try_from_secs_f64((all - done) as f64 / rate.max(0.001)).unwrap_or(Duration::MAX);
+        (order.progress)(Progress { done, all, rate, left });
+        Ok(())
+    }
+}
+
+/// How long to leave the database alone behind a piece of work, so that no more than a share of its time is taken.
+fn rest(worked: Duration, share: u8) -> Duration {
+    let share = u32::from(share.clamp(1, 100));
+    worked * (100 - share) / share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_time_is_left_to_others() {
+        let worked = Duration::from_millis(300);
+        assert_eq!(rest(worked, 100), Duration::ZERO);
+        assert_eq!(rest(worked, 50), worked);
+        assert_eq!(rest(worked, 25), worked * 3);
+        assert_eq!(rest(worked, 0), worked * 99);
+    }
+}

@@ -1,0 +1,65 @@
+//! What the platform owes in points.
+
+use chrono::{Days, Months, NaiveTime};
+use sea_orm::{FromQueryResult, Statement, Value};
+
+use super::Points;
+use crate::error::Error;
+use crate::kit::clock::Time;
+use crate::kit::date::Date;
+
+/// How long back it is looked for what becomes of points.
+const WINDOW: Months = Months::new(24);
+
+/// What the platform owes at the end of a day.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Liability {
+    pub(super) outstanding: i64,
+    pub(super) reserved: i64,
+    pub(super) expected_expiry: i64,
+    /// In hundredths of a percent.
+    pub(super) expiry_rate: i64,
+}
+
+/// What movements add up to, less what has expired though nobody has written it down.
+const OUTSTANDING: &str = "
+SELECT CAST(coalesce((SELECT sum(amount) FROM point_movement WHERE effective_time < $1), 0)
+          - coalesce((SELECT sum(remaining) FROM point_lot WHERE remaining > 0 AND expire_time < $1), 0) AS BIGINT) AS one,
+       CAST(coalesce((SELECT sum(held) FROM point_movement WHERE effective_time < $1), 0) AS BIGINT) AS other";
+/// What has expired, and what was used.
+const ENDED: &str = "
+SELECT CAST(coalesce(sum(CASE WHEN cause = 'EXPIRE' THEN -amount ELSE 0 END), 0) AS BIGINT) AS one,
+       CAST(coalesce(sum(CASE WHEN cause IN ('SPEND', 'CANCEL') THEN -amount
+                              WHEN cause = 'COMMIT' THEN -held ELSE 0 END), 0) AS BIGINT) AS other
+FROM point_movement WHERE effective_time >= $1 AND effective_time < $2";
+
+#[derive(FromQueryResult)]
+struct Sums {
+    one: i64,
+    other: i64,
+}
+
+impl Points {
+    /// What the platform owed at the end of a day, in UTC.
+    pub(super) async fn liability(&self, day: Date) -> Result<Liability, Error> {
+        let end = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN).and_utc();
+        let begin = end.checked_sub_months(WINDOW).unwrap_or(Time::UNIX_EPOCH);
+        let (outstanding, reserved) = self.sums(OUTSTANDING, vec![end.into()]).await?;
+        let (expired, used) = self.sums(ENDED, vec![begin.into(), end.into()]).await?;
+        let ended = i128::from(expired.max(0)) + i128::from(used.max(0));
+        let share = |of: i128| if ended == 0 { 0 } else { of * i128::from(expired.max(0)) / ended };
+        let small = |number: i128| i64::try_from(number).unwrap_or(i64::MAX);
+        Ok(Liability {
+            outstanding,
+            reserved,
+            expected_expiry: small(share(i128::from(outstanding.max(0)))),
+            expiry_rate: small(share(10_000)),
+        })
+    }
+
+    async fn sums(&self, select: &str, values: Vec<Value>) -> Result<(i64, i64), Error> {
+        let statement = Statement::from_sql_and_values(self.kit.db.backend(), select, values);
+        let found = Sums::find_by_statement(statement).one(self.kit.db.read_late().await).await?;
+        Ok(found.map_or((0, 0), |sums| (sums.one, sums.other)))
+    }
+}

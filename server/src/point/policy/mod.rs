@@ -1,0 +1,5 @@
+//! The policy, kept by admins.
+
+mod convert;
+mod rpc;
+mod update;

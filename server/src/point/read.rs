@@ -1,0 +1,108 @@
+//! What is read of points: as of now, whatever was written down.
+
+use uuid::Uuid;
+
+use super::model::{Lot, Piece, Purse, Wallet};
+use super::store::movement::{Recorded, Wanted};
+use super::{Points, store};
+use crate::error::Error;
+use crate::kit::clock::Time;
+use crate::kit::id::MemberId;
+use crate::kit::page::Page;
+
+/// How often a wallet that changes while it is read is read again.
+const READS: u32 = 20;
+/// How many lots a simulation lists.
+const LISTED: usize = 1_000;
+
+/// What a member has.
+#[derive(Clone, Debug)]
+pub(super) struct Balance {
+    pub(super) wallet: Wallet,
+    pub(super) expiring: i64,
+    pub(super) next_expire_time: Option<Time>,
+}
+
+impl Points {
+    /// What a member has, and what of it expires until a moment.
+    ///
+    /// Not older than a version that the caller was told of.
+    pub(super) async fn balance(&self, member: MemberId, until: Time, least: i64) -> Result<Balance, Error> {
+        let purse = self.at_hand(member, least).await?;
+        let live = || purse.lots.iter().filter(|lot| lot.remaining > 0);
+        let expiring = live().filter(|lot| lot.expire_time <= until).map(|lot| lot.remaining).sum();
+        let next_expire_time = live().map(|lot| lot.expire_time).min();
+        Ok(Balance { wallet: purse.wallet, expiring, next_expire_time })
+    }
+
+    /// How many points a member can spend now.
+    pub async fn available(&self, member: MemberId) -> Result<i64, Error> {
+        Ok(self.purse(member).await?.wallet.available)
+    }
+
+    /// The wallet of a member with what is in it, as of now: as it was written last, as far as is known here.
+    async fn at_hand(&self, member: MemberId, least: i64) -> Result<Purse, Error> {
+        if let Some(mut kept) = self.wallets.get(member, least, self.now()).await {
+            kept.settle();
+            return Ok(kept);
+        }
+        let mut purse = self.stored(member).await?;
+        self.wallets.put(&purse).await;
+        purse.settle();
+        Ok(purse)
+    }
+
+    /// The wallet of a member with what is in it, as of now.
+    pub(super) async fn purse(&self, member: MemberId) -> Result<Purse, Error> {
+        let mut purse = self.stored(member).await?;
+        purse.settle();
+        Ok(purse)
+    }
+
+    /// The wallet of a member with what is in it, as it was at one moment.
+    pub(super) async fn stored(&self, member: MemberId) -> Result<Purse, Error> {
+        let conn = self.kit.db.read();
+        for _ in 0..READS {
+            let purse = store::purse::find(conn, member, self.now()).await?;
+            let now = store::purse::wallet(conn, member).await?.map_or(0, |wallet| wallet.version);
+            if now == purse.wallet.version {
+                return Ok(purse);
+            }
+        }
+        Err(Error::contention(format!("the wallet of {member} changes all the time")))
+    }
+
+    /// Which lots a spending would take, and what would be available behind it.
+    pub(super) async fn simulate_spending(&self, member: MemberId, points: i64) -> Result<(Vec<Piece>, i64), Error> {
+        let mut purse = self.purse(member).await?;
+        let pieces = purse.remove(super::model::Cause::Spend, points, &Default::default())?;
+        Ok((pieces, purse.wallet.available))
+    }
+
+    /// What is left of each lot that expires before a moment, and how much that is.
+    pub(super) async fn simulate_expiry(&self, member: MemberId, until: Time) -> Result<(Vec<Piece>, i64), Error> {
+        let mut purse = self.purse(member).await?;
+        purse.lots.retain(|lot| lot.remaining > 0 && lot.expire_time < until);
+        purse.lots.sort_by_key(|lot| (lot.expire_time, lot.id));
+        let piece = |lot: &Lot| Piece { lot: lot.id, points: lot.remaining, back: 0, expire_time: lot.expire_time };
+        let all = purse.lots.iter().map(|lot| lot.remaining).sum();
+        Ok((purse.lots.iter().take(LISTED).map(piece).collect(), all))
+    }
+
+    /// A page of what moved a wallet, newest first.
+    pub(super) async fn movements(
+        &self,
+        member: MemberId,
+        wanted: Wanted,
+        page: &Page<i64>,
+    ) -> Result<(Vec<Recorded>, String), Error> {
+        let found = store::movement::list(self.kit.db.read(), member, wanted, page).await?;
+        Ok(page.cut(&self.kit.keys, found, |recorded| recorded.movement.number))
+    }
+
+    /// A page of a wallet's lots, those that expire first at the front.
+    pub(super) async fn lots(&self, member: MemberId, page: &Page<(i64, Uuid)>) -> Result<(Vec<Lot>, String), Error> {
+        let found = store::lot::list(self.kit.db.read(), member, self.now(), page).await?;
+        Ok(page.cut(&self.kit.keys, found, |lot| (lot.expire_time.timestamp_micros(), lot.id.0)))
+    }
+}

@@ -1,0 +1,119 @@
+//! Lots.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+
+use crate::error::Error;
+use crate::kit::clock::Time;
+use crate::kit::id::{BookingId, MemberId};
+use crate::kit::page::Page;
+use crate::kit::tx::Tx;
+use crate::point::entity::lot::{Column, Entity, Model};
+use crate::point::model::{Lot, LotId};
+
+impl From<Model> for Lot {
+    fn from(row: Model) -> Self {
+        Self {
+            id: LotId(row.id),
+            cause: row.cause,
+            reference: row.reference,
+            booking: row.booking_id.map(BookingId),
+            points: row.points,
+            remaining: row.remaining,
+            base: row.base,
+            clawed: row.clawed,
+            pending: row.pending,
+            available_time: row.available_time,
+            expire_time: row.expire_time,
+            create_time: row.create_time,
+        }
+    }
+}
+
+fn row(member: MemberId, lot: &Lot) -> Model {
+    Model {
+        id: lot.id.0,
+        member_id: member.0,
+        cause: lot.cause.clone(),
+        reference: lot.reference.clone(),
+        booking_id: lot.booking.map(|booking| booking.0),
+        points: lot.points,
+        remaining: lot.remaining,
+        base: lot.base,
+        clawed: lot.clawed,
+        pending: lot.pending,
+        available_time: lot.available_time,
+        expire_time: lot.expire_time,
+        create_time: lot.create_time,
+    }
+}
+
+fn of_member(member: MemberId) -> Select<Entity> {
+    Entity::find().filter(Column::MemberId.eq(member.0))
+}
+
+/// The lots of a member of which something is left, as stored, those that expire first at the front.
+pub(in crate::point) async fn live(conn: &impl ConnectionTrait, member: MemberId) -> Result<Vec<Lot>, Error> {
+    let found = of_member(member).filter(Column::Remaining.gt(0));
+    let found = found.order_by_asc(Column::ExpireTime).order_by_asc(Column::Id);
+    Ok(found.all(conn).await?.into_iter().map(Lot::from).collect())
+}
+
+/// Some lots of a member.
+pub(in crate::point) async fn some(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    ids: &[LotId],
+) -> Result<Vec<Lot>, Error> {
+    let found = of_member(member).filter(Column::Id.is_in(ids.iter().map(|id| id.0)));
+    Ok(found.all(conn).await?.into_iter().map(Lot::from).collect())
+}
+
+/// The lots that a booking has earned its member.
+pub(in crate::point) async fn of_booking(
+    conn: &impl ConnectionTrait,
+    booking: BookingId,
+) -> Result<Vec<(MemberId, Lot)>, Error> {
+    let rows = Entity::find().filter(Column::BookingId.eq(booking.0)).order_by_asc(Column::Id).all(conn).await?;
+    Ok(rows.into_iter().map(|row| (MemberId(row.member_id), row.into())).collect())
+}
+
+/// A page of a member's lots that something is left of and whose time is not over, those that expire first at the front; one
+/// more than it has.
+pub(in crate::point) async fn list(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    now: Time,
+    page: &Page<(i64, Uuid)>,
+) -> Result<Vec<Lot>, Error> {
+    let mut found = of_member(member).filter(Column::Remaining.gt(0)).filter(Column::ExpireTime.gt(now));
+    if let Some((micros, id)) = page.after {
+        let time = Time::from_timestamp_micros(micros).unwrap_or(now);
+        let behind = Column::ExpireTime.eq(time).and(Column::Id.gt(id));
+        found = found.filter(Condition::any().add(Column::ExpireTime.gt(time)).add(behind));
+    }
+    let found = found.order_by_asc(Column::ExpireTime).order_by_asc(Column::Id).limit(page.fetch());
+    Ok(found.all(conn).await?.into_iter().map(Lot::from).collect())
+}
+
+/// Writes new lots.
+pub(in crate::point) async fn insert(tx: &Tx, member: MemberId, lots: &[&Lot]) -> Result<(), Error> {
+    // Of a gift they are as many as the pieces of its giver: far below the limit of a statement.
+    for some in lots.chunks(500) {
+        let rows = some.iter().map(|lot| row(member, lot).into_active_model());
+        Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    }
+    Ok(())
+}
+
+/// Writes what has become of a lot, whose wallet is locked.
+pub(in crate::point) async fn update(tx: &Tx, lot: &Lot) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::Remaining, Expr::value(lot.remaining))
+        .col_expr(Column::Clawed, Expr::value(lot.clawed))
+        .col_expr(Column::Pending, Expr::value(lot.pending))
+        .filter(Column::Id.eq(lot.id.0))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}

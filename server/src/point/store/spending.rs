@@ -1,0 +1,118 @@
+//! What was set aside and spent together.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder};
+
+use super::{json, parsed, unreadable};
+use crate::error::Error;
+use crate::kit::id::{BookingId, MemberId};
+use crate::kit::tx::Tx;
+use crate::point::entity::spending::{Column, Entity, Model};
+use crate::point::model::{Spending, SpendingId, State};
+
+impl TryFrom<Model> for Spending {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        Ok(Self {
+            id: SpendingId(row.id),
+            member: MemberId(row.member_id),
+            booking: row.booking_id.map(BookingId),
+            state: State::of_name(&row.state).ok_or_else(|| unreadable("point_spending.state"))?,
+            points: row.points,
+            given_back: row.given_back,
+            pieces: parsed(&row.pieces)?,
+            reference: row.reference,
+            hold_expire_time: row.hold_expire_time,
+            wallet_version: row.wallet_version,
+            actor: row.actor,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}
+
+/// A spending, whosever it is.
+pub(in crate::point) async fn find(conn: &impl ConnectionTrait, id: SpendingId) -> Result<Option<Spending>, Error> {
+    Entity::find_by_id(id.0).one(conn).await?.map(Spending::try_from).transpose()
+}
+
+/// A spending of a member.
+pub(in crate::point) async fn of_member(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    id: SpendingId,
+) -> Result<Option<Spending>, Error> {
+    let found = Entity::find_by_id(id.0).filter(Column::MemberId.eq(member.0));
+    found.one(conn).await?.map(Spending::try_from).transpose()
+}
+
+/// What a member has set aside, as it is stored.
+pub(in crate::point) async fn reserved(conn: &impl ConnectionTrait, member: MemberId) -> Result<Vec<Spending>, Error> {
+    // In its words, which are those of the index.
+    let reserved = Entity::find().filter(Column::MemberId.eq(member.0)).filter(Expr::cust("state = 'RESERVED'"));
+    reserved.order_by_asc(Column::Id).all(conn).await?.into_iter().map(Spending::try_from).collect()
+}
+
+/// What a booking has of its member's points, set aside or spent; else what it had last.
+pub(in crate::point) async fn of_booking(
+    conn: &impl ConnectionTrait,
+    booking: BookingId,
+) -> Result<Option<Spending>, Error> {
+    let released = Expr::col(Column::State).eq(State::Released.name());
+    let rows = Entity::find()
+        .filter(Column::BookingId.eq(booking.0))
+        .order_by_asc(released)
+        .order_by_desc(Column::Id)
+        .one(conn)
+        .await?;
+    rows.map(Spending::try_from).transpose()
+}
+
+/// What bookings have of their members' points, set aside or spent.
+pub(in crate::point) async fn of_bookings(
+    conn: &impl ConnectionTrait,
+    bookings: &[BookingId],
+) -> Result<Vec<Spending>, Error> {
+    let rows = Entity::find()
+        .filter(Column::BookingId.is_in(bookings.iter().map(|booking| booking.0)))
+        .filter(Column::State.ne(State::Released.name()));
+    rows.all(conn).await?.into_iter().map(Spending::try_from).collect()
+}
+
+/// Writes a new spending.
+pub(in crate::point) async fn insert(tx: &Tx, spending: &Spending) -> Result<(), Error> {
+    let row = Model {
+        id: spending.id.0,
+        member_id: spending.member.0,
+        booking_id: spending.booking.map(|booking| booking.0),
+        state: spending.state.name().to_owned(),
+        points: spending.points,
+        given_back: spending.given_back,
+        pieces: json(&spending.pieces)?,
+        reference: spending.reference.clone(),
+        hold_expire_time: spending.hold_expire_time,
+        wallet_version: spending.wallet_version,
+        actor: spending.actor.clone(),
+        create_time: spending.create_time,
+        update_time: spending.update_time,
+    };
+    Entity::insert(row.into_active_model()).exec_without_returning(&**tx).await?;
+    Ok(())
+}
+
+/// Writes what has become of a spending, whose wallet is locked, unless it was no longer where it was.
+pub(in crate::point) async fn update(tx: &Tx, before: State, spending: &Spending) -> Result<(), Error> {
+    let written = Entity::update_many()
+        .col_expr(Column::State, Expr::value(spending.state.name()))
+        .col_expr(Column::GivenBack, Expr::value(spending.given_back))
+        .col_expr(Column::Pieces, Expr::value(json(&spending.pieces)?))
+        .col_expr(Column::HoldExpireTime, Expr::value(spending.hold_expire_time))
+        .col_expr(Column::WalletVersion, Expr::value(spending.wallet_version))
+        .col_expr(Column::UpdateTime, Expr::value(spending.update_time))
+        .filter(Column::Id.eq(spending.id.0))
+        .filter(Column::State.eq(before.name()))
+        .exec(&**tx)
+        .await?;
+    if written.rows_affected == 1 { Ok(()) } else { Err(Error::lost(spending.id)) }
+}

@@ -1,0 +1,92 @@
+//! Wallets at hand: never older than what their reader was told.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use yeyak::Client;
+use yeyak::proto::point::v1::earn_points_request::Amount;
+use yeyak::proto::point::v1::{EarnPointsRequest, GetPointBalanceRequest, PointBalance, SpendPointsRequest};
+use yeyak_server::serve::World;
+
+use super::desk::Desk;
+use crate::harness::{Installation, Yeyak, id_of};
+use crate::process::Server;
+
+async fn read(reader: &Client, member: &str) -> PointBalance {
+    let ask = GetPointBalanceRequest { member_id: member.to_owned(), ..Default::default() };
+    reader.points().get_point_balance(ask).await.expect("reads")
+}
+
+async fn earn(admin: &Client, member: &str, points: i64) -> i64 {
+    let (member_id, amount) = (member.to_owned(), Some(Amount::Points(points)));
+    let earn = EarnPointsRequest { member_id, amount, ..Default::default() };
+    admin.points().earn_points(earn).await.expect("earns").balance_version
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_reads_what_they_wrote() {
+    let desk = Desk::new().await;
+    for round in 1..=50 {
+        let version = earn(&desk.admin, &desk.id, 1).await;
+        let seen = read(&desk.admin, &desk.id).await;
+        assert_eq!((seen.available_points, seen.balance_version), (round, version));
+    }
+}
+
+/// Guard: an older wallet never replaces a newer one at hand (`Cache::put` by version).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_at_hand_never_goes_back_while_many_write_and_read() {
+    let desk = Desk::new().await;
+    earn(&desk.admin, &desk.id, 1_000).await;
+    let writers = (0..8).map(|_| async {
+        for _ in 0..10 {
+            desk.spend(1).await.expect("spends");
+        }
+    });
+    let readers = (0..8).map(|_| async {
+        let mut last = 0;
+        for _ in 0..40 {
+            let seen = desk.balance().await.balance_version;
+            assert!(seen >= last, "{seen} behind {last}");
+            last = seen;
+        }
+    });
+
+    tokio::join!(join_all(writers), join_all(readers));
+
+    assert_eq!(desk.available().await, 920);
+    desk.yeyak.check().await;
+}
+
+/// Guard: a reader asks for the version that they were told of (`min_version`, sent by the SDK), and what is at hand and older is
+/// not shown. The calls of each client take turns between two processes, while another writes at both too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL, Redis, RabbitMQ: .ci/run"]
+async fn a_balance_is_never_older_than_what_its_reader_was_told_by_another_process() {
+    let yeyak = Yeyak::on(Installation::new(true).await, World::default().clock.now()).await;
+    let (admin, member) = (yeyak.admin().await, yeyak.member().await);
+    let id = id_of(&member).await;
+    let tokens = admin.tokens().expect("signed in");
+    earn(&admin, &id, 1_000_000).await;
+    drop((admin, member));
+    let installation = Arc::new(yeyak.leave().await);
+    let (one, other) = (Server::start(&installation).await, Server::start(&installation).await);
+    let both = Client::connect(&format!("{},{}", one.url(), other.url())).await.expect("connects");
+
+    let clients = (0..3).map(|_| both.with_tokens(tokens.clone())).map(|client| {
+        let id = id.clone();
+        async move {
+            for _ in 0..100 {
+                let spend = SpendPointsRequest { member_id: id.clone(), points: 1, ..Default::default() };
+                let told = client.points().spend_points(spend).await.expect("spends").balance_version;
+                let seen = read(&client, &id).await.balance_version;
+                assert!(seen >= told, "{seen} behind {told}");
+            }
+        }
+    });
+    join_all(clients).await;
+
+    let seen = read(&both.with_tokens(tokens), &id).await;
+    assert!(seen.available_points >= 999_700);
+    installation.check().await;
+}

@@ -1,0 +1,53 @@
+//! Giving points away.
+
+use chrono::TimeDelta;
+use yeyak::ErrorReason;
+use yeyak::proto::point::v1::PointPolicy;
+use yeyak::proto::point::v1::point_movement::Cause;
+
+use super::desk::{Desk, balance, gift, movements};
+use crate::coupon::desk::refused;
+use crate::harness::id_of;
+
+#[tokio::test]
+async fn points_that_are_given_away_keep_their_expiry() {
+    let desk = Desk::new().await;
+    let policy = PointPolicy { gift_cap: 500, daily_gift_cap: 700, ..Default::default() };
+    desk.policy(policy, &["gift_cap", "daily_gift_cap"]).await.expect("changes");
+    let friend = desk.yeyak.member().await;
+    let to = id_of(&friend).await;
+    desk.earn_until(100, desk.now() + TimeDelta::days(10)).await;
+    desk.earn_until(900, desk.now() + TimeDelta::days(20)).await;
+    let mine = desk.lots().await;
+
+    let given = gift(&desk.member, &to, 400).await.expect("gives");
+
+    assert_eq!((given.cause(), given.points, given.balance_points), (Cause::Gift, -400, 600));
+    assert_eq!(balance(&friend).await.available_points, 400);
+    let received = movements(&friend).await;
+    assert_eq!(received.iter().map(|one| one.points).sum::<i64>(), 400);
+    let expiries: Vec<_> = received.iter().rev().map(|one| one.pieces[0].expire_time).collect();
+    assert_eq!(expiries, mine.iter().map(|lot| lot.expire_time).collect::<Vec<_>>());
+    assert_eq!(refused(gift(&desk.member, &to, 501).await), ErrorReason::PointGiftRefused);
+    gift(&desk.member, &to, 300).await.expect("gives");
+    assert_eq!(refused(gift(&desk.member, &to, 1).await), ErrorReason::PointGiftLimitReached);
+    desk.yeyak.clock.advance(TimeDelta::hours(12));
+    assert_eq!(refused(gift(&desk.member, &to, 301).await), ErrorReason::PointsNotEnough);
+    gift(&desk.member, &to, 300).await.expect("another day");
+    desk.yeyak.check().await;
+}
+
+#[tokio::test]
+async fn nothing_is_given_away_unless_the_policy_allows_it_nor_to_oneself_or_nobody() {
+    let desk = Desk::new().await;
+    desk.earn(100).await;
+    let to = id_of(&desk.yeyak.member().await).await;
+
+    assert_eq!(refused(gift(&desk.member, &to, 1).await), ErrorReason::PointGiftRefused);
+    let policy = PointPolicy { gift_cap: 500, daily_gift_cap: 700, ..Default::default() };
+    desk.policy(policy, &["gift_cap", "daily_gift_cap"]).await.expect("changes");
+    assert_eq!(refused(gift(&desk.member, &desk.id, 1).await), ErrorReason::InvalidFields);
+    let nobody = "member_01h455vb4pex5vsknk084sn02q";
+    assert_eq!(refused(gift(&desk.member, nobody, 1).await), ErrorReason::NotFound);
+    assert_eq!(desk.available().await, 100);
+}

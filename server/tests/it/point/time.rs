@@ -1,0 +1,97 @@
+//! Rules of time, with every job stopped: nothing here settles.
+
+use chrono::TimeDelta;
+use yeyak::ErrorReason;
+use yeyak::proto::common::v1::Date;
+use yeyak::proto::member::v1::{Member, UpdateMemberRequest};
+use yeyak::proto::point::v1::point_movement::Cause;
+use yeyak::proto::point::v1::{EarnPointsRequest, GetPointLiabilityRequest, PointLiability};
+
+use super::desk::{Desk, stamp, told};
+use crate::coupon::desk::refused;
+
+#[tokio::test]
+async fn points_that_have_expired_are_gone_at_their_moment() {
+    let desk = Desk::new().await;
+    let until = desk.now() + TimeDelta::days(10);
+    desk.earn_until(300, until).await;
+
+    desk.yeyak.clock.set(until - TimeDelta::milliseconds(1));
+    assert_eq!((desk.available().await, desk.lots().await.len()), (300, 1));
+    desk.yeyak.clock.set(until);
+    assert_eq!((desk.available().await, desk.lots().await.len()), (0, 0));
+
+    assert_eq!(refused(desk.spend(1).await), ErrorReason::PointsNotEnough);
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    desk.earn(5).await;
+    let all = desk.movements().await;
+    assert_eq!(
+        all.iter().map(|one| (one.cause(), one.points)).collect::<Vec<_>>()[..2],
+        [(Cause::Earn, 5), (Cause::Expire, -300)]
+    );
+    assert_eq!(told(all[1].effective_time.as_ref()), until.to_rfc3339(), "it counts from its moment");
+    desk.yeyak.check().await;
+}
+
+#[tokio::test]
+async fn points_that_are_pending_can_be_spent_from_their_moment_on() {
+    let desk = Desk::new().await;
+    let from = desk.now() + TimeDelta::days(3);
+    let earn = EarnPointsRequest { available_time: stamp(from), ..desk.ask(300) };
+    desk.admin.points().earn_points(earn).await.expect("earns");
+
+    let balance = desk.balance().await;
+    assert_eq!((balance.available_points, balance.pending_points), (0, 300));
+    assert_eq!(refused(desk.spend(1).await), ErrorReason::PointsNotEnough);
+    desk.yeyak.clock.set(from);
+
+    let balance = desk.balance().await;
+    assert_eq!((balance.available_points, balance.pending_points), (300, 0));
+    desk.spend(300).await.expect("spends");
+    desk.yeyak.check().await;
+}
+
+#[tokio::test]
+async fn points_are_good_to_the_end_of_the_day_where_their_member_is() {
+    let desk = Desk::new().await;
+    let member = Member { id: desk.id.clone(), time_zone: "Pacific/Honolulu".into(), ..Default::default() };
+    let update_mask = Some(prost_types::FieldMask { paths: vec!["time_zone".into()] });
+    let update = UpdateMemberRequest { member: Some(member), update_mask, ..Default::default() };
+    desk.member.members().update_member(update).await.expect("moves");
+
+    desk.earn(1).await;
+
+    // It is the first of March there, at 17:00.
+    assert_eq!(told(desk.lots().await[0].expire_time.as_ref()), "2027-03-02T10:00:00+00:00");
+}
+
+#[tokio::test]
+async fn what_the_platform_owed_on_a_day_is_told_later_too() {
+    let desk = Desk::new().await;
+    desk.earn_until(300, desk.now() + TimeDelta::days(2)).await;
+    desk.earn(1_000).await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    desk.spend(200).await.expect("spends");
+    desk.reserve(500).await.expect("reserves");
+    desk.yeyak.clock.advance(TimeDelta::days(5));
+
+    let told = |day| {
+        let ask = GetPointLiabilityRequest { date: Some(Date { year: 2026, month: 3, day }) };
+        let admin = desk.admin.clone();
+        async move { admin.point_policies().get_point_liability(ask).await }
+    };
+    let shown =
+        |report: PointLiability| (report.outstanding_points, report.reserved_points, report.expected_expiry_points);
+
+    assert_eq!(shown(told(1).await.expect("reports")), (0, 0, 0));
+    assert_eq!(shown(told(2).await.expect("reports")), (1_300, 0, 0));
+    // 200 of the lot that expires first are spent, and its other 100 set aside with 400 more.
+    assert_eq!(shown(told(3).await.expect("reports")), (600, 500, 0));
+    assert_eq!(refused(told(9).await), ErrorReason::InvalidFields);
+    desk.earn(1).await;
+    let now = told(8).await.expect("reports");
+    // What was set aside came back an half hour later, to a lot of which 100 expired on the fourth.
+    assert_eq!((now.outstanding_points, now.reserved_points, now.expiry_rate), (1_001, 0, 3_333));
+    assert_eq!(now.expected_expiry_points, 333);
+    desk.yeyak.check().await;
+}
