@@ -191,7 +191,8 @@ fn method_literal(method: &MethodDescriptor, access: &ExtensionDescriptor) -> St
     let effect = match level {
         Some(prost_types::method_options::IdempotencyLevel::NoSideEffects) => "None",
         Some(prost_types::method_options::IdempotencyLevel::Idempotent) => "Repeatable",
-        _ => "Once",
+        _ if method.input().get_field_by_name("request_id").is_some() => "Once",
+        _ => "Each",
     };
     format!(
         "Method {{ path: \"/{}/{}\", service: {:?}, name: {:?}, effect: Effect::{effect}, streaming: {}, access: &[{}] }}",

@@ -29,6 +29,11 @@ mod generated {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.common.v1.rs"));
             }
         }
+        pub mod coupon {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.coupon.v1.rs"));
+            }
+        }
         pub mod ledger {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.ledger.v1.rs"));
@@ -42,6 +47,11 @@ mod generated {
         pub mod payment {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/yeyak.payment.v1.rs"));
+            }
+        }
+        pub mod point {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/yeyak.point.v1.rs"));
             }
         }
         pub mod stay {
@@ -88,6 +98,8 @@ pub enum Effect {
     Repeatable,
     /// It may be repeated under the same `request_id` only.
     Once,
+    /// Each call does it again: one that was sent is not repeated.
+    Each,
 }
 
 /// One RPC.

@@ -24,7 +24,6 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col("caller").col("method").col("request_id"))
             .to_owned();
         manager.create_table(requests).await?;
-        index(manager, "request_record", "request_record_expire_time", &["expire_time"], false).await?;
 
         let outbox = Table::create()
             .table("outbox")
@@ -67,7 +66,6 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().col("consumer").col("event_id"))
             .to_owned();
         manager.create_table(inbox).await?;
-        index(manager, "inbox", "inbox_create_time", &["create_time"], false).await?;
 
         let lease = Table::create()
             .table("lease")
@@ -76,6 +74,10 @@ impl MigrationTrait for Migration {
             .col(big_integer("fence"))
             .col(timestamp_with_time_zone("expire_time"))
             .to_owned();
-        manager.create_table(lease).await
+        manager.create_table(lease).await?;
+
+        let keyring =
+            Table::create().table("keyring").col(string("name").primary_key()).col(binary("content")).to_owned();
+        manager.create_table(keyring).await
     }
 }

@@ -8,10 +8,12 @@ use tonic::codec::{CompressionEncoding, Streaming};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 use tonic_prost::ProstCodec;
-use yeyak_proto::{ACT_AS_HEADER, Call, Method};
+use yeyak_proto::yeyak::common::v1::ErrorReason;
+use yeyak_proto::{ACT_AS_HEADER, Call, Effect, Method};
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::proto::common::v1::Access;
 use crate::retry;
 use crate::session::Identity;
 use crate::transport::Pick;
@@ -23,16 +25,19 @@ impl Call for Client {
         uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
     }
 
-    async fn unary<Q, A>(&self, method: &'static Method, request: Q) -> Result<A, Error>
+    async fn unary<Q, A>(&self, method: &'static Method, mut request: Q) -> Result<A, Error>
     where
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
+        self.seen().ask(&mut request);
         let answer = self.repeat(method, async |mut grpc, deadline, metadata| {
             let request = prepare(request.clone(), deadline, metadata);
             grpc.unary(request, path(method), ProstCodec::<Q, A>::default()).await
         });
-        Ok(answer.await?.into_inner())
+        let answer = answer.await?.into_inner();
+        self.seen().note(&request, &answer);
+        Ok(answer)
     }
 
     async fn server_streaming<Q, A>(&self, method: &'static Method, request: Q) -> Result<Streaming<A>, Error>
@@ -61,11 +66,15 @@ impl Client {
         let deadline = Instant::now() + self.options().deadline;
         let mut tries = 0;
         let mut renewed = false;
+        let mut nameless = false;
         loop {
-            let identity = self.identity(method).await;
+            let identity = if nameless { Identity::Nobody } else { self.identity(method).await };
+            let pick = self.transport().pick();
+            let mut sent = false;
             let attempt = async {
-                let mut grpc = self.grpc();
+                let mut grpc = self.grpc(pick.clone());
                 grpc.ready().await.map_err(|error| Status::unavailable(format!("the connection broke: {error}")))?;
+                sent = true;
                 call(grpc, deadline, metadata(&identity)).await
             };
             let error = match timeout_at(deadline, attempt).await {
@@ -82,8 +91,23 @@ impl Client {
                 renewed = true;
                 continue;
             }
-            let again = error.is_retryable() && self.budget().failed() && tries < self.options().attempts;
-            let wake = Instant::now() + retry::delay(&error, tries);
+            // Anyone may ask this: a session that has ended is no reason to be refused.
+            let session = matches!(identity, Identity::Member(_)) && method.access.contains(&Access::Public);
+            if error.code == Code::Unauthenticated && session {
+                tracing::debug!(rpc = %method, "{method} is called as nobody, since the session was refused: {error}");
+                nameless = true;
+                continue;
+            }
+            // Another server may answer what this one can't, at once: unless it is said when to come back, as by one that is as
+            // badly off as all others.
+            let is_gone = error.retry_after.is_none() || error.reason == ErrorReason::ShuttingDown;
+            let elsewhere = error.code == Code::Unavailable && is_gone && self.transport().avoid(&pick);
+            // A server that could not be reached is spared a call by another, so that is not counted.
+            let within_budget = elsewhere || self.budget().failed();
+            // It may have happened, and no `request_id` would tell the server so.
+            let harmless = method.effect != Effect::Each || !sent;
+            let again = error.is_retryable() && harmless && within_budget && tries < self.options().attempts;
+            let wake = Instant::now() + if elsewhere { Duration::ZERO } else { retry::delay(&error, tries) };
             if !again || wake >= deadline {
                 return Err(error);
             }
@@ -92,8 +116,8 @@ impl Client {
         }
     }
 
-    fn grpc(&self) -> Grpc {
-        let grpc = Grpc::new(self.transport().pick());
+    fn grpc(&self, pick: Pick) -> Grpc {
+        let grpc = Grpc::new(pick);
         match self.options().gzip {
             true => grpc.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip),
             false => grpc,

@@ -9,6 +9,7 @@ use yeyak_proto::yeyak::member::v1::{LogInRequest, Member, RefreshSessionRequest
 use crate::error::Error;
 use crate::options::Options;
 use crate::retry::Budget;
+use crate::seen::Seen;
 use crate::session::{Identity, Session, expires_soon};
 use crate::transport::{Embedded, Transport};
 
@@ -23,6 +24,7 @@ struct Inner {
     options: Options,
     session: Session,
     budget: Arc<Budget>,
+    seen: Seen,
 }
 
 impl std::fmt::Debug for Client {
@@ -32,7 +34,8 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Connects to a server, such as `http://127.0.0.1:7070`.
+    /// Connects to a server, such as `http://127.0.0.1:7070`; or to several of one installation, with commas between: calls
+    /// take turns among them, and leave one alone that can't be reached or shuts down.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), yeyak::Error> {
@@ -61,7 +64,8 @@ impl Client {
     }
 
     fn of(transport: Transport, options: Options) -> Self {
-        let inner = Inner { transport, options, session: Session::default(), budget: Arc::default() };
+        let inner =
+            Inner { transport, options, session: Session::default(), budget: Arc::default(), seen: Seen::default() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -95,6 +99,7 @@ impl Client {
             options: self.inner.options.clone(),
             session: Session::of(identity),
             budget: self.inner.budget.clone(),
+            seen: Seen::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -138,6 +143,10 @@ impl Client {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.inner.transport
+    }
+
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.inner.seen
     }
 
     pub(crate) fn budget(&self) -> &Budget {

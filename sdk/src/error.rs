@@ -1,6 +1,7 @@
 //! What a failed call gives.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -94,9 +95,66 @@ fn restored(status: Status) -> Status {
     match (status.code(), status.message()) {
         (Code::Cancelled, "Timeout expired") => Status::deadline_exceeded("the deadline passed"),
         (Code::Unknown, "transport error") => Status::unavailable("the connection broke"),
+        // Hyper's word for a call whose connection ended before the call was sent.
+        (Code::Cancelled, message) if message.contains("operation was canceled") => {
+            Status::unavailable("the connection broke")
+        }
         (Code::Unknown, message) if message.contains("h2 protocol error") || message.contains("connection") => {
             Status::unavailable("the connection broke")
         }
+        _ if is_cut_off(&status) => Status::unavailable("the server is closing the connection"),
         _ => status,
+    }
+}
+
+/// Whether a call ended with its connection: the server said that it goes away (GOAWAY), or broke off. tonic reads the reason
+/// that came with it, and says INTERNAL to a server that closes for no fault.
+fn is_cut_off(status: &Status) -> bool {
+    std::iter::successors(status.source(), |error| (**error).source())
+        .filter_map(|error| error.downcast_ref::<h2::Error>())
+        .any(|error| error.is_io() || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use http::{Request, Response};
+    use tokio::io::duplex;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Guard: `is_cut_off`.
+    #[tokio::test]
+    async fn a_call_cut_off_by_a_server_that_goes_away_is_unavailable() {
+        let (near, far) = duplex(16_384);
+        let (gone, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut connection = h2::server::handshake(far).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            let _body = respond.send_response(Response::new(()), false).unwrap();
+            connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+            drop(connection.accept().await);
+            gone.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        let (mut client, connection) = h2::client::handshake(near).await.unwrap();
+        let mut connection = pin!(connection);
+        let (first, _) = client.send_request(Request::new(()), true).unwrap();
+        tokio::select! { biased; _ = first => {} _ = &mut connection => {} }
+        told.await.unwrap();
+
+        let refused = client.send_request(Request::new(()), true).unwrap_err();
+
+        let error = Error::from(Status::from_error(Box::new(refused)));
+        let told = (error.code, error.message.as_str());
+        assert_eq!(told, (Code::Unavailable, "the server is closing the connection"));
+    }
+
+    #[test]
+    fn a_fault_of_the_protocol_is_told_as_it_is() {
+        let error = Error::from(Status::from_error(Box::new(h2::Error::from(h2::Reason::PROTOCOL_ERROR))));
+        assert_eq!(error.code, Code::Internal, "{error:?}");
     }
 }

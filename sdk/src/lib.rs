@@ -22,6 +22,7 @@ mod error;
 mod options;
 mod page;
 mod retry;
+mod seen;
 mod session;
 mod transport;
 mod watch;

@@ -1,9 +1,9 @@
 //! What carries calls: connections, or a server in the same process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
@@ -25,34 +25,88 @@ pub(crate) enum Transport {
 }
 
 pub(crate) struct Channels {
-    channels: Vec<Channel>,
+    channels: Vec<Server>,
     next: AtomicUsize,
+    began: Instant,
 }
 
+/// One connection, and whether its server is to be left alone for a while.
+struct Server {
+    channel: Channel,
+    /// The address that it is one of several connections to.
+    address: usize,
+    /// Until when it is avoided, in milliseconds since the client began: it could not be reached, or was shutting down.
+    rests_until: AtomicU64,
+}
+
+/// How long a server that could not be reached is avoided, while another can be.
+const REST: Duration = Duration::from_secs(1);
+
 impl Transport {
-    pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self, Error> {
-        let endpoint = endpoint(url)?;
-        let mut channels = Vec::with_capacity(options.channels);
-        for _ in 0..options.channels {
-            let channel = endpoint.connect().await;
-            channels.push(channel.map_err(|error| unreachable(url, &error))?);
+    pub(crate) async fn connect(urls: &str, options: &Options) -> Result<Self, Error> {
+        let mut endpoints = Vec::new();
+        for url in urls.split(',').map(str::trim) {
+            endpoints.push((url, endpoint(url, options)?));
         }
-        Ok(Self::Channels(Arc::new(Channels { channels, next: AtomicUsize::new(0) })))
+        let (mut channels, mut refused) = (Vec::new(), None);
+        let mut answered = false;
+        for _ in 0..options.channels {
+            for (address, (url, endpoint)) in endpoints.iter().enumerate() {
+                let channel = match endpoint.connect().await {
+                    Ok(channel) => {
+                        answered = true;
+                        channel
+                    }
+                    // Others may answer meanwhile.
+                    Err(error) => {
+                        refused = Some(unreachable(url, &error));
+                        endpoint.connect_lazy()
+                    }
+                };
+                channels.push(Server { channel, address, rests_until: AtomicU64::new(0) });
+            }
+        }
+        if let Some(refused) = refused.filter(|_| !answered) {
+            return Err(refused);
+        }
+        Ok(Self::Channels(Arc::new(Channels { channels, next: AtomicUsize::new(0), began: Instant::now() })))
     }
 
-    /// The service for one call: the connections take turns.
+    /// The service for one call: the connections take turns, but for those to servers that are avoided.
     pub(crate) fn pick(&self) -> Pick {
         match self {
             Self::Channels(all) => {
-                let turn = all.next.fetch_add(1, Ordering::Relaxed) % all.channels.len();
-                Pick::Channel(all.channels[turn].clone())
+                let turn = all.next.fetch_add(1, Ordering::Relaxed);
+                let now = all.now();
+                let in_turn = || (0..all.channels.len()).map(|step| (turn + step) % all.channels.len());
+                let rested = in_turn().find(|at| all.channels[*at].rests_until.load(Ordering::Relaxed) <= now);
+                let at = rested.unwrap_or(turn % all.channels.len());
+                Pick::Channel { channel: all.channels[at].channel.clone(), address: all.channels[at].address }
             }
             Self::Embedded(service) => Pick::Embedded(service.clone()),
         }
     }
+
+    /// Leaves the server of a call alone for a while; whether there is another to ask at once.
+    pub(crate) fn avoid(&self, pick: &Pick) -> bool {
+        let (Self::Channels(all), Pick::Channel { address, .. }) = (self, pick) else { return false };
+        let now = all.now();
+        let until = now + u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
+        for server in all.channels.iter().filter(|server| server.address == *address) {
+            server.rests_until.store(until, Ordering::Relaxed);
+        }
+        all.channels.iter().any(|server| server.rests_until.load(Ordering::Relaxed) <= now)
+    }
 }
 
-fn endpoint(url: &str) -> Result<Endpoint, Error> {
+impl Channels {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "only encrypted connections have options"))]
+fn endpoint(url: &str, options: &Options) -> Result<Endpoint, Error> {
     let endpoint = Endpoint::from_shared(url.to_owned())
         .map_err(|_| tonic::Status::invalid_argument(format!("{url} is not a URL such as http://127.0.0.1:7070")))?
         .user_agent(concat!("yeyak-rust/", env!("CARGO_PKG_VERSION")))
@@ -65,12 +119,24 @@ fn endpoint(url: &str) -> Result<Endpoint, Error> {
         .tcp_nodelay(true);
     #[cfg(feature = "tls")]
     let endpoint = match url.starts_with("https://") {
-        true => endpoint
-            .tls_config(tonic::transport::ClientTlsConfig::new().with_webpki_roots())
-            .map_err(|error| tonic::Status::internal(error.to_string()))?,
+        true => endpoint.tls_config(tls(options)).map_err(|error| tonic::Status::internal(error.to_string()))?,
         false => endpoint,
     };
     Ok(endpoint)
+}
+
+/// Who is trusted, and who this client is.
+#[cfg(feature = "tls")]
+fn tls(options: &Options) -> tonic::transport::ClientTlsConfig {
+    use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+    let tls = match &options.authority {
+        Some(authority) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)),
+        None => ClientTlsConfig::new().with_webpki_roots(),
+    };
+    match &options.identity {
+        Some(own) => tls.identity(Identity::from_pem(&own.certificate, &own.key)),
+        None => tls,
+    }
 }
 
 fn unreachable(url: &str, error: &tonic::transport::Error) -> Error {
@@ -84,7 +150,7 @@ fn unreachable(url: &str, error: &tonic::transport::Error) -> Error {
 /// One of the transports, as tonic's client takes it.
 #[derive(Clone)]
 pub(crate) enum Pick {
-    Channel(Channel),
+    Channel { channel: Channel, address: usize },
     Embedded(Embedded),
 }
 
@@ -95,14 +161,14 @@ impl Service<http::Request<Body>> for Pick {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {
-            Self::Channel(channel) => Service::poll_ready(channel, cx).map_err(Into::into),
+            Self::Channel { channel, .. } => Service::poll_ready(channel, cx).map_err(Into::into),
             Self::Embedded(service) => service.poll_ready(cx),
         }
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         match self {
-            Self::Channel(channel) => {
+            Self::Channel { channel, .. } => {
                 let answer = channel.call(request);
                 Box::pin(async move { answer.await.map_err(Into::into) })
             }

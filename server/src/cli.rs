@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod completions;
 mod config;
+mod coupons;
 mod demo;
 mod failure;
 mod health;
@@ -14,10 +15,10 @@ mod migrate;
 mod output;
 mod password;
 mod place;
+mod queue;
 mod refusal;
 mod serve;
 mod session;
-mod suggest;
 mod target;
 
 use std::path::PathBuf;
@@ -56,6 +57,10 @@ enum Command {
     Admin(admin::Admin),
     #[command(subcommand)]
     Job(job::Job),
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    #[command(subcommand)]
+    Coupons(coupons::Coupons),
     Completions(completions::Completions),
 }
 
@@ -69,12 +74,14 @@ pub fn run() -> ExitCode {
         Command::Login(command) => command.run(),
         Command::Logout(command) => command.run(),
         Command::Health(command) => command.run(),
-        Command::Config(command) => command.run(&sources),
+        Command::Config(command) => command.run(sources),
         Command::Migrate(command) => command.run(sources),
         Command::Check(command) => command.run(sources),
         Command::Demo(command) => command.run(sources),
         Command::Admin(command) => command.run(sources),
         Command::Job(command) => command.run(sources),
+        Command::Queue(command) => command.run(sources),
+        Command::Coupons(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
     match outcome {

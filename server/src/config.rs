@@ -2,6 +2,8 @@
 //!
 //! Unknown keys and impossible pairs are refused at start, with a sentence each.
 
+mod trouble;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,10 +13,15 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
+use crate::backend::redis;
+use crate::kit::tx::DatabaseSettings;
+
+pub use self::trouble::ConfigError;
+
 const DEFAULTS: &str = include_str!("../config.toml");
 /// Variables of ours that are not options of the server: where clients find it, and what they call with;
-/// and the Python of a test.
-const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config", "python"];
+/// and what tests run with.
+const CLIENT_VARIABLES: &[&str] = &["url", "token", "api_key", "session", "config", "python", "test_backends"];
 
 /// A secret: never shown.
 #[derive(Clone, Default, Deserialize)]
@@ -54,6 +61,15 @@ section!(
         data: PathBuf,
         database: Secret,
         database_connections: u32,
+        database_job_connections: u32,
+        database_replica: Secret,
+        database_replica_lag_seconds: u64,
+        database_statement_seconds: u64,
+        database_idle_seconds: u64,
+        redis: Secret,
+        redis_prefix: String,
+        queue: Secret,
+        queue_prefix: String,
         master_key: Secret,
         services: Vec<String>,
         workers: Vec<String>,
@@ -135,17 +151,6 @@ pub enum ProviderKind {
     Toss,
 }
 
-/// Why the configuration was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A value can't be read.
-    #[error("{0}")]
-    Read(Box<figment::Error>),
-    /// What is wrong, a sentence each.
-    #[error("{}", .0.join("\n"))]
-    Impossible(Vec<String>),
-}
-
 /// One option, for people to look at.
 #[derive(Clone, Debug)]
 pub struct OptionLine {
@@ -161,6 +166,7 @@ pub struct OptionLine {
 #[derive(Clone, Debug)]
 pub struct Sources {
     figment: Figment,
+    file: Option<PathBuf>,
 }
 
 impl Sources {
@@ -170,26 +176,26 @@ impl Sources {
         if let Some(file) = file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        Self { figment: figment.merge(Env::prefixed("YEYAK_").ignore(CLIENT_VARIABLES).split("__")) }
+        let figment = figment.merge(Env::prefixed("YEYAK_").ignore(CLIENT_VARIABLES).split("__"));
+        Self { figment, file: file.map(Path::to_owned) }
     }
 
     /// Overrules one option, as a flag does.
     #[must_use]
     pub fn with(self, name: &str, value: impl serde::Serialize) -> Self {
-        Self { figment: self.figment.merge((name, value)) }
+        Self { figment: self.figment.merge((name, value)), ..self }
     }
 
     /// The configuration, checked.
     pub fn config(&self) -> Result<Config, ConfigError> {
-        let config: Config = self.figment.extract().map_err(|error| ConfigError::Read(Box::new(error)))?;
+        let config: Config = self.read_as()?;
         let wrong = config.wrong();
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError::Impossible(wrong)) }
     }
 
     /// Every option with its value and where it came from, in the order of `config.toml`.
     pub fn lines(&self) -> Result<Vec<OptionLine>, ConfigError> {
-        let read = |error| ConfigError::Read(Box::new(error));
-        let all: figment::value::Dict = self.figment.extract().map_err(read)?;
+        let all: figment::value::Dict = self.read_as()?;
         let mut lines = Vec::new();
         collect(&self.figment, "", &all, &mut lines);
         let position =
@@ -202,7 +208,7 @@ impl Sources {
 }
 
 fn collect(figment: &Figment, prefix: &str, values: &figment::value::Dict, lines: &mut Vec<OptionLine>) {
-    const SECRET: &[&str] = &["master_key", "payment.secret_key", "database"];
+    const SECRET: &[&str] = &["master_key", "payment.secret_key", "database", "database_replica", "redis", "queue"];
     for (key, value) in values {
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         if let figment::value::Value::Dict(_, inner) = value {
@@ -239,9 +245,27 @@ impl Config {
         }
     }
 
+    /// How the database is reached.
+    pub fn database_settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            url: self.database_url(),
+            replica: self.database_replica.reveal().map(str::to_owned),
+            replica_lag: Duration::from_secs(self.database_replica_lag_seconds),
+            connections: self.database_connections,
+            job_connections: self.database_job_connections,
+            statement_timeout: Duration::from_secs(self.database_statement_seconds),
+            idle: Duration::from_secs(self.database_idle_seconds),
+        }
+    }
+
     /// Whether everything is kept in the data folder.
     pub fn is_embedded(&self) -> bool {
         self.database_url().starts_with("sqlite:")
+    }
+
+    /// The URL of RabbitMQ, when it carries the events.
+    pub fn queue_url(&self) -> Option<&str> {
+        self.queue.reveal().filter(|queue| *queue != "database")
     }
 
     /// Whether this process serves a service, given by its full name.
@@ -290,11 +314,54 @@ impl Config {
             self.metrics.is_empty() || self.metrics.parse::<SocketAddr>().is_ok(),
             "`metrics` must be an address such as 127.0.0.1:7072, or empty",
         );
-        require(self.database_connections >= 1, "`database_connections` must be at least 1");
-        let workers = ["all", "none", "relay", "expiry", "reconcile", "tidy-requests", "payment-webhook"];
+        require(
+            self.database_connections >= 1 && self.database_job_connections >= 1,
+            "`database_connections` and `database_job_connections` must be at least 1",
+        );
+        require(
+            (1..=3600).contains(&self.database_statement_seconds),
+            "`database_statement_seconds` must be 1 to 3,600",
+        );
+        require((1..=86_400).contains(&self.database_idle_seconds), "`database_idle_seconds` must be 1 to 86,400");
+        require(
+            self.database_replica.reveal().is_none_or(|url| url.starts_with("postgres") && !self.is_embedded()),
+            "`database_replica` must begin with postgres://, and `database` with it",
+        );
+        if let Some(Err(reason)) = self.redis.reveal().map(redis::check) {
+            require(false, &format!("`redis` {reason}"));
+        }
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+        require(
+            (1..=32).contains(&self.redis_prefix.len()) && self.redis_prefix.chars().all(plain),
+            "`redis_prefix` must be 1 to 32 letters, digits, - and _",
+        );
+        let amqp = |url: &str| url.starts_with("amqp://") || url.starts_with("amqps://");
+        require(
+            self.queue_url().is_none_or(|url| amqp(url) && url.parse::<lapin::uri::AMQPUri>().is_ok()),
+            "`queue` must be empty, \"database\", or a URL such as amqp://user:password@host:5672/%2f",
+        );
+        let in_names = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        require(
+            (1..=60).contains(&self.queue_prefix.len()) && self.queue_prefix.chars().all(in_names),
+            "`queue_prefix` must have 1 to 60 letters, digits, `-`, `_` and `.`",
+        );
+        let workers = [
+            "all",
+            "none",
+            "relay",
+            "expiry",
+            "reconcile",
+            "tidy-requests",
+            "payment-webhook",
+            "coupon-issuer",
+            "coupon-receipts",
+            "coupon-ends",
+            "coupon-gates",
+            "points-daily",
+        ];
         require(
             self.workers.iter().all(|name| workers.contains(&&**name)),
-            "`workers` must name work of all, none, relay, expiry, reconcile, tidy-requests, payment-webhook",
+            &format!("`workers` must name work of {}", workers.join(", ")),
         );
         require(
             (8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes),
@@ -353,44 +420,4 @@ const EXPOSED: &str = "`payment.provider` is the simulator, which takes no money
     set `payment.provider` and its key, or `payment.allow_simulator = true` if this is meant";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sources() -> Sources {
-        Sources { figment: Figment::from(Toml::string(DEFAULTS)) }
-    }
-
-    #[test]
-    fn the_defaults_are_a_configuration() {
-        let config = sources().config().expect("the defaults are good");
-        assert!(config.is_embedded());
-    }
-
-    #[test]
-    fn what_nobody_knows_and_what_can_not_be_is_refused() {
-        let unknown = sources().with("lisden", "x").config().expect_err("unknown");
-        assert!(unknown.to_string().contains("lisden"), "{unknown}");
-        let cases = [
-            ("listen", "0.0.0.0:7070", "allow_simulator"),
-            ("tls.key", "key.pem", "tls.certificate"),
-            ("database", "sqlite::memory:", "memory"),
-            ("database", "mysql://x", "sqlite:"),
-            ("master_key", "short", "master_key"),
-            ("payment.provider", "toss", "payment.secret_key"),
-        ];
-        for (name, value, told) in cases {
-            let refused = sources().with(name, value).config().expect_err(name).to_string();
-            assert!(refused.contains(told), "{name}: {refused}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_never_shown() {
-        let sources = sources().with("master_key", "0123456789012345678901234567890123");
-        let config = sources.config().expect("good");
-        let lines = sources.lines().expect("lines");
-        assert!(!format!("{config:?}").contains("0123"));
-        assert!(lines.iter().all(|line| !line.value.contains("0123")));
-        assert!(lines.iter().any(|line| line.name == "master_key" && line.value == "(secret)"));
-    }
-}
+mod tests;

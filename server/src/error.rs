@@ -3,6 +3,7 @@
 //! The reason is the identity of an error; its code is a function of the reason; nothing else makes a `Status`.
 
 mod database;
+mod queue;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -56,6 +57,8 @@ enum Kind {
     Lost(String),
     /// The database asks to run the transaction again.
     Contention(Box<dyn std::error::Error + Send + Sync>),
+    /// The database can't be reached, and what was asked of it left no effect.
+    Unreached(Box<dyn std::error::Error + Send + Sync>),
     /// Ours to mend; the caller learns nothing of it.
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -79,6 +82,11 @@ impl Error {
     }
 
     #[track_caller]
+    pub(crate) fn unreached(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::Unreached(source.into()))
+    }
+
+    #[track_caller]
     fn of(kind: Kind) -> Self {
         Self { cause: Arc::new(Cause { kind, location: Location::caller() }) }
     }
@@ -89,8 +97,13 @@ impl Error {
     }
 
     /// Whether the same transaction may succeed when run again.
-    pub(crate) fn is_contention(&self) -> bool {
-        matches!(self.cause.kind, Kind::Contention(_))
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self.cause.kind, Kind::Contention(_) | Kind::Unreached(_))
+    }
+
+    /// Whether the database could not be reached.
+    pub(crate) fn is_unreached(&self) -> bool {
+        matches!(self.cause.kind, Kind::Unreached(_))
     }
 
     /// Which documented reason the caller is given.
@@ -98,6 +111,7 @@ impl Error {
         match &self.cause.kind {
             Kind::Fault(fault) => fault.reason(),
             Kind::Lost(_) | Kind::Contention(_) => ErrorReason::Contention,
+            Kind::Unreached(_) => ErrorReason::DependencyUnavailable,
             Kind::Internal(_) => ErrorReason::Internal,
         }
     }
@@ -132,6 +146,7 @@ impl fmt::Display for Error {
             Kind::Fault(fault) => fault.fmt(f),
             Kind::Lost(what) => write!(f, "{what} was changed by another call at the same moment"),
             Kind::Contention(source) => write!(f, "the database asked to try again: {source}"),
+            Kind::Unreached(source) => write!(f, "the database can't be reached: {source}"),
             Kind::Internal(source) => {
                 write!(f, "{source}")?;
                 let mut source = source.source();
@@ -162,6 +177,10 @@ impl From<Error> for Status {
                 Some(CONTENTION_DELAY),
                 Vec::new(),
             ),
+            Kind::Unreached(_) => {
+                let told = Unavailable { what: "the database" };
+                (told.to_string(), Vec::new(), told.retry_after(), Vec::new())
+            }
             Kind::Internal(_) => ("internal error".to_owned(), Vec::new(), None, Vec::new()),
         };
         let mut status = status(reason, message, &metadata, retry_after, violations);
@@ -271,7 +290,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         R::RateLimited | R::MessageTooLarge => Code::ResourceExhausted,
         R::Overloaded | R::DependencyUnavailable | R::ShuttingDown => Code::Unavailable,
         R::DeadlinePassed => Code::DeadlineExceeded,
-        R::UnknownMethod => Code::Unimplemented,
+        R::UnknownMethod | R::UnknownEncoding => Code::Unimplemented,
         // member
         R::WrongCredentials | R::RefreshTokenInvalid | R::RefreshTokenReused => Code::Unauthenticated,
         R::WrongPassword => Code::PermissionDenied,
@@ -284,6 +303,21 @@ pub const fn code(reason: ErrorReason) -> Code {
         R::StayRefused | R::ListingIncomplete | R::RoomsSold => Code::FailedPrecondition,
         // inventory
         R::NightsTaken => Code::FailedPrecondition,
+        // coupon
+        R::CouponAlreadyYours => Code::AlreadyExists,
+        R::CouponSoldOut | R::CouponLimitReached | R::CouponPolicyLimitReached | R::CouponBudgetSpent => {
+            Code::ResourceExhausted
+        }
+        R::CouponGateClosed => Code::Unavailable,
+        R::CouponNotStarted | R::CouponPolicyEnded | R::CouponPolicyPaused | R::CouponWrongIssuing => {
+            Code::FailedPrecondition
+        }
+        R::CouponTotalTooSmall | R::CouponCodeInvalid | R::CouponNotAvailable => Code::FailedPrecondition,
+        R::CouponNotGiftable | R::CouponNotApplicable => Code::FailedPrecondition,
+        // point
+        R::PointGiftLimitReached => Code::ResourceExhausted,
+        R::PointsNotEnough | R::PointsNotUsable | R::PointGiftRefused => Code::FailedPrecondition,
+        R::PointSpendingClosed | R::PointSpendingTooSmall => Code::FailedPrecondition,
         // payment
         R::TooManyAttempts => Code::ResourceExhausted,
         R::PaymentNotReady | R::RefundTooLarge | R::PaymentDecided => Code::FailedPrecondition,

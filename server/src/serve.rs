@@ -9,12 +9,13 @@ mod metrics;
 mod pay;
 mod routes;
 mod run;
+mod schema;
+mod watch;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use yeyak_migrations::{Migrator, MigratorTrait};
 
 pub use self::error::ServeError;
 pub(crate) use self::folder::Folder;
@@ -23,24 +24,29 @@ use self::health::Health;
 use self::http::HttpPort;
 pub use self::jobs::{Job, Jobs};
 pub use self::run::Ports;
+pub(crate) use self::schema::Schema;
 use crate::admin::Checks;
-use crate::backend::bus::MemoryBus;
 use crate::backend::provider::simulator::Simulator;
-use crate::backend::queue::{Consumer, DatabaseQueue, Queue, Relay};
-use crate::booking::{BookingSettings, Bookings, ExpireJob};
+use crate::backend::queue::{self, Consumer, Measure, Queue, Relay};
+use crate::backend::rate::Limit;
+use crate::backend::redis::Redis;
+use crate::backend::{bus, cache, gate};
+use crate::booking::{self, BookingSettings, Bookings, ExpireJob};
 use crate::config::Config;
+use crate::coupon::Coupons;
 use crate::error::Error;
 use crate::inventory::Inventory;
 use crate::kit::Kit;
 use crate::kit::clock::{Clock, SystemClock};
 use crate::kit::id::Ids;
-use crate::kit::keyring::Keyring;
+use crate::kit::keyring::{KeyStore, Keyring};
 use crate::kit::lease::Leases;
 use crate::kit::tx::Db;
 use crate::layer::rate::{RateLimits, Rates};
 use crate::ledger::Ledger;
 use crate::member::{MemberSettings, Members, TokenSettings};
 use crate::payment::Payments;
+use crate::point::Points;
 use crate::stay::Stays;
 
 /// The file of the secrets, which the first start makes.
@@ -73,6 +79,10 @@ pub struct Platform {
     pub stays: Stays,
     /// The rooms of each night.
     pub inventory: Inventory,
+    /// The coupons.
+    pub coupons: Coupons,
+    /// The points.
+    pub points: Points,
     /// The ledger.
     pub ledger: Ledger,
     /// The payments.
@@ -84,9 +94,11 @@ pub struct Platform {
     /// Work that repeats.
     pub jobs: Jobs,
     rates: Arc<Rates>,
-    queue: Arc<dyn Queue>,
+    /// What carries the events.
+    pub queue: Arc<dyn Queue>,
     consumers: Vec<Arc<dyn Consumer>>,
     relay: Relay,
+    measure: Measure,
     health: Health,
     http: HttpPort,
     stop: Stop,
@@ -110,66 +122,97 @@ struct Stop {
     tasks: TaskTracker,
 }
 
+/// What a platform is opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Opening {
+    /// To take calls.
+    Serve,
+    /// To change something by hand; beside running servers, where several processes may use the database.
+    Change,
+    /// To look.
+    Look,
+}
+
 impl Platform {
-    /// Opens the database, brings it to this release, and puts the domains together.
+    /// Opens the database, brings it to this release, and puts the domains together, to serve them.
     pub async fn open(config: Config, world: World) -> Result<Self, ServeError> {
-        let folder = Folder::lock(&config.data)?;
-        Self::open_in(folder, config, world).await
+        let folder = Folder::of(&config)?;
+        Self::open_for(Opening::Serve, folder, config, world).await
+    }
+
+    /// Opens to change something by hand: as [`Platform::open`], without a port.
+    pub async fn open_to_change(config: Config, world: World) -> Result<Self, ServeError> {
+        let folder = Folder::of(&config)?;
+        Self::open_for(Opening::Change, folder, config, world).await
     }
 
     /// Opens beside a running server, to look at what there is; nothing may be changed through it.
     pub async fn open_to_look(config: Config, world: World) -> Result<Self, ServeError> {
-        let folder = Folder::share(&config.data)?;
-        Self::open_in(folder, config, world).await
+        let folder = Folder::share(&config)?;
+        Self::open_for(Opening::Look, folder, config, world).await
     }
 
-    async fn open_in(folder: Folder, config: Config, world: World) -> Result<Self, ServeError> {
-        let keys = Keyring::load_or_create(&config.data.join(KEYS), config.master_key.reveal(), &world.ids)?;
-        let db = Db::open(&config.database_url(), config.database_connections).await?;
-        if folder.is_ours() {
-            Migrator::up(db.schema_connection(), None)
-                .await
-                .map_err(|error| ServeError::Database(error.to_string()))?;
+    async fn open_for(purpose: Opening, folder: Folder, config: Config, world: World) -> Result<Self, ServeError> {
+        let db = Db::open(&config.database_settings()).await?;
+        // Beside a server that runs, a newer release that only looks must not change the schema under it.
+        if purpose != Opening::Look || folder.is_ours() {
+            schema::bring_up(&db, &config).await?;
         }
+        let keys = Keyring::load_or_create(&key_store(&db, &config), config.master_key.reveal(), &world.ids).await?;
         let kit = Kit::new(db, world.clock, world.ids, Arc::new(keys));
 
-        // Who only looks takes calls from nobody.
+        // Who does not serve takes calls from nobody.
         let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let http = HttpPort::bind(if folder.is_ours() { config.http } else { nowhere }).await?;
+        let http = HttpPort::bind(if purpose == Opening::Serve { config.http } else { nowhere }).await?;
         let stop = Stop::default();
 
         let members = Members::new(kit.clone(), &member_settings(&config));
         let ledger = Ledger::new(kit.clone());
         let inventory = Inventory::new(kit.clone());
-        let stays = Stays::new(kit.clone(), Arc::new(inventory.clone()));
+        let redis = config.redis.reveal().map(|url| Redis::open(url, &config.redis_prefix)).transpose()?;
+        let bus = bus::open(redis.as_ref())?;
+        let stays = Stays::new(kit.clone(), Arc::new(inventory.clone()), bus.clone());
         let (payments, simulator) = pay::open(&config, &kit, http.address, stop.tasks.clone()).await?;
-        let bus = Arc::new(MemoryBus::default());
-        let settings = booking_settings(&config);
-        let bookings = Bookings::new(kit.clone(), settings, stays.clone(), inventory.clone(), payments.clone(), bus);
-
-        let consumers: Vec<Arc<dyn Consumer>> = vec![payments.consumer()];
-        let queue: Arc<dyn Queue> = Arc::new(DatabaseQueue::new(kit.clone(), &consumers));
         let leases = Leases::new(kit.db.clone(), kit.clock.clone(), kit.ids.uuid(kit.clock.now()));
         // The folder's lock says that no other server of this database lives.
-        if folder.is_ours() && config.is_embedded() {
+        if folder.is_ours() {
             leases.inherit().await?;
         }
-        let mut all_jobs: Vec<Arc<dyn Job>> = vec![Arc::new(jobs::TidyRequests(kit.requests.clone()))];
+        let gate = gate::open(redis.as_ref());
+        let coupons = Coupons::new(kit.clone(), gate, bus.clone(), leases.clone(), stop.tasks.clone());
+        let cache = cache::open(redis.as_ref(), kit.clock.clone())?;
+        let points = Points::new(kit.clone(), cache, stop.tasks.clone());
+        let settings = booking_settings(&config);
+        let parts = booking::Parts {
+            stays: stays.clone(),
+            inventory: inventory.clone(),
+            payments: payments.clone(),
+            coupons: coupons.clone(),
+            points: points.clone(),
+        };
+        let bookings = Bookings::new(kit.clone(), settings, parts, bus);
+
+        let consumers: Vec<Arc<dyn Consumer>> = vec![payments.consumer(), coupons.consumer()];
+        let queue = queue::open(&kit, config.queue_url(), &config.queue_prefix, &consumers)?;
+        let mut all_jobs: Vec<Arc<dyn Job>> = vec![Arc::new(jobs::TidyRequests(kit.clone()))];
         all_jobs.extend(payments.jobs());
         all_jobs.push(Arc::new(ExpireJob(bookings.clone())));
+        all_jobs.extend(coupons.jobs());
+        all_jobs.extend(points.jobs());
         let jobs = Jobs::new(leases, all_jobs);
-        let rates = Rates::new(RateLimits {
-            member: (config.limit.member_calls_per_second, config.limit.member_burst),
-            address: (config.limit.address_calls_per_second, config.limit.address_burst),
-        });
+        // By the machine's own clock: where a test's stands still, nobody would be let through after a while.
+        let rates = Rates::new(rate_limits(&config), redis.as_ref(), Arc::new(SystemClock));
         let health = Health::new(routes::service_names(&config));
         Ok(Self {
             relay: Relay::new(kit.clone(), queue.clone()),
+            measure: Measure::new(kit.clone(), queue.clone()),
             config,
             kit,
             members,
             stays,
             inventory,
+            coupons,
+            points,
             ledger,
             payments,
             bookings,
@@ -187,8 +230,14 @@ impl Platform {
 
     /// What compares the tables with the promises of the platform.
     pub fn checks(&self) -> Checks {
-        let Self { inventory, ledger, payments, bookings, .. } = self;
-        Checks::new(inventory.clone(), ledger.clone(), payments.clone(), bookings.clone())
+        Checks {
+            inventory: self.inventory.clone(),
+            coupons: self.coupons.clone(),
+            points: self.points.clone(),
+            ledger: self.ledger.clone(),
+            payments: self.payments.clone(),
+            bookings: self.bookings.clone(),
+        }
     }
 
     /// Does everything that is due now, once: webhooks delivered, events published, messages taken, jobs run. For tests,
@@ -216,6 +265,14 @@ impl Platform {
     }
 }
 
+/// Where the secrets of an installation are.
+pub(crate) fn key_store(db: &Db, config: &Config) -> KeyStore {
+    match config.is_embedded() {
+        true => KeyStore::File(config.data.join(KEYS)),
+        false => KeyStore::Table(db.schema_connection().clone()),
+    }
+}
+
 fn member_settings(config: &Config) -> MemberSettings {
     MemberSettings {
         tokens: TokenSettings {
@@ -225,6 +282,14 @@ fn member_settings(config: &Config) -> MemberSettings {
         },
         failed_logins: config.password.failed_logins,
         hash_memory_kib: config.password.memory_kib,
+    }
+}
+
+fn rate_limits(config: &Config) -> RateLimits {
+    let limit = &config.limit;
+    RateLimits {
+        member: Limit::per_second(limit.member_calls_per_second, limit.member_burst),
+        address: Limit::per_second(limit.address_calls_per_second, limit.address_burst),
     }
 }
 

@@ -3,32 +3,36 @@
 mod rpc;
 
 use crate::booking::{self, Bookings};
+use crate::coupon::{self, Coupons};
 use crate::error::Error;
 use crate::inventory::{self, Inventory};
 use crate::kit::check::Violation;
 use crate::ledger::Ledger;
 use crate::payment::Payments;
+use crate::point::{self, Points};
 
 /// Compares the tables with the promises of the platform.
 #[derive(Clone, Debug)]
 pub struct Checks {
-    inventory: Inventory,
-    ledger: Ledger,
-    payments: Payments,
-    bookings: Bookings,
+    pub(crate) inventory: Inventory,
+    pub(crate) coupons: Coupons,
+    pub(crate) points: Points,
+    pub(crate) ledger: Ledger,
+    pub(crate) payments: Payments,
+    pub(crate) bookings: Bookings,
 }
 
 impl Checks {
-    /// Checks these domains.
-    pub fn new(inventory: Inventory, ledger: Ledger, payments: Payments, bookings: Bookings) -> Self {
-        Self { inventory, ledger, payments, bookings }
-    }
-
     /// Every promise that is checked, in words.
     pub fn invariants() -> impl Iterator<Item = &'static str> {
         let rooms = inventory::INVARIANTS.iter().copied();
         let bookings = booking::INVARIANTS.iter().copied();
-        rooms.chain(bookings).chain(Payments::INVARIANTS).chain(Ledger::INVARIANTS)
+        rooms
+            .chain(coupon::INVARIANTS.iter().copied())
+            .chain(point::INVARIANTS.iter().copied())
+            .chain(bookings)
+            .chain(Payments::INVARIANTS)
+            .chain(Ledger::INVARIANTS)
     }
 
     /// Everything that is not as it must be. A change that commits between two reads shows as a violation that the next
@@ -44,6 +48,8 @@ impl Checks {
 
     async fn look(&self) -> Result<Vec<Violation>, Error> {
         let mut found = self.inventory.check().await?;
+        found.extend(self.coupons.check().await?);
+        found.extend(self.points.check().await?);
         found.extend(self.bookings.check().await?);
         found.extend(self.payments.check().await?);
         found.extend(self.ledger.check().await?);

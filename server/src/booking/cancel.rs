@@ -37,6 +37,8 @@ impl Bookings {
             version: booking.version,
             refund: refund.refund,
             fee: refund.fee,
+            points: refund.points,
+            fee_points: refund.fee_points,
             expire_time,
         };
         Ok(QuotedCancellation { token: token::seal(&self.kit, &quote)?, booking, refund, expire_time })
@@ -61,7 +63,8 @@ impl Bookings {
                 if (quote.booking, quote.version) != (id, before.version) {
                     return Err(BookingError::QuoteInvalid("the booking has changed since, or is another one").into());
                 }
-                let terms = Terms { party: Party::Guest, fee: quote.fee, refund: quote.refund, reason };
+                let CancellationQuote { fee, refund, points, fee_points, .. } = quote;
+                let terms = Terms { party: Party::Guest, fee, refund, points, fee_points, reason };
                 self.cancel_on(&before, after, terms, &caller.actor(), &record).await
             })
             .await
@@ -81,7 +84,8 @@ impl Bookings {
             .once(caller.id.0, "CancelSellerBooking", key, load, async |record| {
                 let before = self.sold_by(caller.id, id).await?;
                 let after = self.decide(&before, Event::Cancel)?;
-                let terms = Terms { party: Party::Seller, fee: 0, refund: before.kept(), reason };
+                let (refund, points) = (before.kept() - before.withheld, before.spent_points());
+                let terms = Terms { party: Party::Seller, fee: 0, refund, points, fee_points: 0, reason };
                 self.cancel_on(&before, after, terms, &caller.actor(), &record).await
             })
             .await
@@ -95,12 +99,18 @@ impl Bookings {
         actor: &Actor,
         record: &Record,
     ) -> Result<Booking, Error> {
-        let Terms { party, fee, refund, reason } = terms;
-        let cancellation = Cancellation { party, time: after.update_time, fee, refund, reason: reason.to_owned() };
+        let Terms { party, fee, refund, points, fee_points, reason } = terms;
+        let (time, reason) = (after.update_time, reason.to_owned());
+        let cancellation = Cancellation { party, time, fee, refund, reason, points, fee_points };
         let after = Booking {
             expire_time: None,
             fee,
+            earned: before.earned + fee,
             refunded: before.refunded + refund,
+            points_back: before.points_back + points,
+            point_share: fee_points,
+            // Everything but the fee goes back, what was refused before too.
+            refund_due: 0,
             cancellation: Some(cancellation),
             ..after
         };
@@ -108,9 +118,12 @@ impl Bookings {
             .db
             .write(async |tx| {
                 self.put(&tx, before, &after, Event::Cancel, actor).await?;
-                self.inventory.release(&tx, before.id).await?;
+                self.release_all(&tx, before.id).await?;
+                self.coupons.release(&tx, before.id, actor).await?;
+                self.cancel_points(&tx, before, points, actor).await?;
                 self.give_back(&tx, before, refund, "cancelled", actor).await?;
                 self.keep_fee(&tx, &after).await?;
+                self.earn_point_share(&tx, &after).await?;
                 record.put(&tx, before.id.0).await
             })
             .await?;
@@ -154,5 +167,7 @@ struct Terms<'a> {
     party: Party,
     fee: i64,
     refund: i64,
+    points: i64,
+    fee_points: i64,
     reason: &'a str,
 }

@@ -6,13 +6,16 @@ use yeyak_proto::yeyak::common::v1 as common;
 use super::cancel::QuotedCancellation;
 use super::change::QuotedChange;
 use super::create::Create;
-use super::model::{Booking, Cancellation, Event, Guest, Line, Party, State};
+use super::model::{Booking, Cancellation, Event, Guest, Line, Method, Party, State};
 use super::quote::{AskQuote, Quoted};
+use crate::coupon::CouponId;
+use crate::coupon::apply::{Choice, Discount, OfferedCoupon};
+use crate::coupon::best::AT_MOST as COUPONS;
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::date::{self, Nights};
 use crate::kit::id::{BookingId, MemberId};
-use crate::kit::money::Money;
+use crate::kit::money::{Currency, Money};
 use crate::kit::proto_time;
 use crate::kit::violation::Violations;
 use crate::stay::model::{Guests, NightPrice, RefundTerms, RefundTier, Wanted};
@@ -57,8 +60,53 @@ pub(super) fn ask_quote(request: &pb::QuoteBookingRequest) -> Result<AskQuote, E
         let guests = violations.take("adult_count", Guests::new(small(adults), small(children)))?;
         violations.take("room_count", Wanted::new(nights, guests, small(rooms)))
     })();
-    let ask = (|| Some(AskQuote { room_type: room_type?, rate_plan: rate_plan?, wanted: wanted? }))();
+    let coupons = coupon_choice(&mut violations, request);
+    let method = method(&mut violations, request.payment_method);
+    let points = request.points;
+    violations.require("points", points >= 0, "must not be negative");
+    let ask = (|| {
+        Some(AskQuote {
+            room_type: room_type?,
+            rate_plan: rate_plan?,
+            wanted: wanted?,
+            coupons: coupons?,
+            method: method?,
+            points,
+        })
+    })();
     violations.finish(ask)
+}
+
+fn coupon_choice(violations: &mut Violations, request: &pb::QuoteBookingRequest) -> Option<Choice> {
+    let ids = &request.coupon_ids;
+    violations.require("coupon_ids", ids.len() <= COUPONS, format!("must be at most {COUPONS}"));
+    violations.require(
+        "best_coupons",
+        !request.best_coupons || ids.is_empty(),
+        "must be false where `coupon_ids` says which",
+    );
+    let mut chosen = Vec::new();
+    for (at, id) in ids.iter().take(COUPONS).enumerate() {
+        let field = format!("coupon_ids[{at}]");
+        let coupon: CouponId = violations.id(&field, id)?;
+        violations.require(field, !chosen.contains(&coupon), "must stand there once");
+        chosen.push(coupon);
+    }
+    Some(if request.best_coupons { Choice::Best } else { Choice::These(chosen) })
+}
+
+/// A way to pay, if one was decided on.
+fn method(violations: &mut Violations, number: i32) -> Option<Option<Method>> {
+    use pb::PaymentMethod as P;
+    let known = P::try_from(number).ok();
+    violations.require("payment_method", known.is_some(), "must be one of the values of its enum");
+    Some(match known? {
+        P::Unspecified => None,
+        P::Card => Some(Method::Card),
+        P::EasyPay => Some(Method::EasyPay),
+        P::Transfer => Some(Method::Transfer),
+        P::MobilePhone => Some(Method::MobilePhone),
+    })
 }
 
 fn guest(violations: &mut Violations, guest: Option<pb::Guest>) -> Option<Guest> {
@@ -115,8 +163,25 @@ fn money(booking: &Booking, minor: i64) -> Option<common::Money> {
     Some(booking.money(minor).into())
 }
 
-fn line(line: &Line, total: Money) -> pb::BookingLine {
-    let amount = |minor| Some(Money::new(total.currency, minor).into());
+/// What is taken, with what coupons take off each line.
+fn lines(lines: &[Line], discounts: &[Discount], currency: Currency) -> Vec<pb::BookingLine> {
+    let off = |at: usize| -> i64 {
+        discounts.iter().flat_map(Discount::lines).filter(|part| part.line == at).map(|part| part.amount).sum()
+    };
+    (0..).zip(lines).map(|(at, one)| line(one, off(at), currency)).collect()
+}
+
+fn discounts(discounts: &[Discount], currency: Currency) -> Vec<pb::BookingDiscount> {
+    let one = |discount: &Discount| pb::BookingDiscount {
+        coupon_id: discount.coupon.to_string(),
+        name: discount.name.clone(),
+        amount: Some(Money::new(currency, discount.amount()).into()),
+    };
+    discounts.iter().map(one).collect()
+}
+
+fn line(line: &Line, discount: i64, currency: Currency) -> pb::BookingLine {
+    let amount = |minor| Some(Money::new(currency, minor).into());
     let nights = line.nights.dates().zip(&line.prices);
     let stay = pb::StayLine {
         room_type_id: line.room_type.to_string(),
@@ -131,7 +196,8 @@ fn line(line: &Line, total: Money) -> pb::BookingLine {
             .map(|(night, price)| pb::NightPrice { date: Some(date::to_proto(night)), amount: amount(*price) })
             .collect(),
     };
-    pb::BookingLine { item: Some(pb::booking_line::Item::Stay(stay)), amount: amount(line.amount()) }
+    let item = Some(pb::booking_line::Item::Stay(stay));
+    pb::BookingLine { item, amount: amount(line.amount()), discount: amount(discount) }
 }
 
 fn tier(tier: &RefundTier) -> pb::RefundTier {
@@ -153,6 +219,8 @@ fn cancellation(booking: &Booking, cancellation: &Cancellation) -> pb::Cancellat
         fee: money(booking, cancellation.fee),
         refund: money(booking, cancellation.refund),
         reason: cancellation.reason.clone(),
+        points: cancellation.points,
+        fee_points: cancellation.fee_points,
     }
 }
 
@@ -195,7 +263,9 @@ pub(super) fn booking(booking: &Booking, viewer: Option<MemberId>, now: Time) ->
         total: money(booking, booking.total.minor),
         paid: money(booking, booking.paid),
         refunded: money(booking, booking.refunded),
-        lines: booking.lines.iter().map(|one| line(one, booking.total)).collect(),
+        lines: lines(&booking.lines, &booking.discounts, booking.total.currency),
+        list_total: Some(booking.list_total().into()),
+        discounts: discounts(&booking.discounts, booking.total.currency),
         available_actions: viewer.map(|viewer| actions(booking, viewer, now)).unwrap_or_default(),
         member_id: booking.member.to_string(),
         seller_id: booking.seller.to_string(),
@@ -214,19 +284,45 @@ pub(super) fn booking(booking: &Booking, viewer: Option<MemberId>, now: Time) ->
         create_time: Some(proto_time(booking.create_time)),
         update_time: Some(proto_time(booking.update_time)),
         hold_limit_time: Some(proto_time(booking.hold_limit_time)),
+        refund_due: money(booking, booking.refund_due),
+        points: booking.points,
+        refunded_points: booking.points_back,
+        withheld: money(booking, booking.withheld),
     }
 }
 
 pub(super) fn quote(quoted: Quoted) -> pb::BookingQuote {
-    let total = quoted.offer.price.total;
+    let (total, offered) = (quoted.total, quoted.coupons);
     pb::BookingQuote {
         token: quoted.token,
-        lines: vec![line(&quoted.line, total)],
+        lines: lines(&[quoted.line], &offered.discounts, total.currency),
         total: Some(total.into()),
+        list_total: Some(quoted.offer.price.total.into()),
+        discounts: discounts(&offered.discounts, total.currency),
+        coupons: offered.coupons.into_iter().map(|coupon| quoted_coupon(coupon, total.currency)).collect(),
+        best: Some(pb::BestCoupons {
+            coupon_ids: offered.best.coupons.iter().map(CouponId::to_string).collect(),
+            saving: Some(Money::new(total.currency, offered.best.saving).into()),
+            proven: offered.best.is_proven,
+            bound: Some(Money::new(total.currency, offered.best.bound).into()),
+        }),
         refund_tiers: tiers(&quoted.terms),
         expire_time: Some(proto_time(quoted.expire_time)),
         needs_approval: quoted.offer.needs_approval,
+        points: quoted.points,
+        usable_points: quoted.usable_points,
     }
+}
+
+fn quoted_coupon(coupon: OfferedCoupon, currency: Currency) -> pb::QuotedCoupon {
+    let (saving, refused) = match coupon.saving {
+        Ok(saving) => (Some(Money::new(currency, saving).into()), None),
+        Err(refused) => (None, Some(refused)),
+    };
+    let (refused_reason, refused_text) = refused.map(|why| (why.reason.to_owned(), why.text)).unwrap_or_default();
+    let (coupon_id, name) = (coupon.coupon.to_string(), coupon.name);
+    let expire_time = Some(proto_time(coupon.expire_time));
+    pb::QuotedCoupon { coupon_id, name, saving, refused_reason, refused_text, expire_time }
 }
 
 pub(super) fn cancellation_quote(quoted: QuotedCancellation) -> pb::CancellationQuote {
@@ -236,21 +332,26 @@ pub(super) fn cancellation_quote(quoted: QuotedCancellation) -> pb::Cancellation
         token,
         refund: money(&booking, refund.refund),
         fee: money(&booking, refund.fee),
-        tier: counts.filter(|_| booking.paid > 0).map(tier),
+        tier: counts.filter(|_| booking.is_settled()).map(tier),
         fee_floor: money(&booking, booking.fee_floor),
         expire_time: Some(proto_time(expire_time)),
+        // What it only holds comes back whole.
+        points: if booking.is_settled() { refund.points } else { booking.points },
+        fee_points: refund.fee_points,
     }
 }
 
 pub(super) fn change_quote(quoted: QuotedChange) -> pb::ChangeQuote {
     let (due, refund) = quoted.difference();
-    let QuotedChange { token, booking, line: new_line, fee_floor, expire_time } = quoted;
+    let (total, points) = (quoted.total(), quoted.points());
+    let QuotedChange { token, booking, line, discounts, fee_floor, expire_time } = quoted;
     pb::ChangeQuote {
         token,
-        total: money(&booking, new_line.amount()),
-        lines: vec![line(&new_line, booking.total)],
+        total: money(&booking, total),
+        lines: lines(&[line], &discounts, booking.total.currency),
         due: money(&booking, due),
         refund: money(&booking, refund),
+        points,
         fee_floor: money(&booking, fee_floor),
         expire_time: Some(proto_time(expire_time)),
     }

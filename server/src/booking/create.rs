@@ -3,9 +3,12 @@
 use uuid::Uuid;
 
 use super::error::BookingError;
-use super::model::{Booking, Event, Guest, Line, State};
+use super::model::{Booking, Event, Guest, Line, State, due};
 use super::token::{self, BookingQuote};
 use super::{Bookings, code, store};
+use crate::coupon::CouponError;
+use crate::coupon::apply::Holder;
+use crate::coupon::best::AT_MOST as COUPONS;
 use crate::error::Error;
 use crate::inventory::{InventoryError, Wanted};
 use crate::kit::caller::Member;
@@ -14,6 +17,7 @@ use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
 use crate::payment::payable::Parties;
+use crate::point;
 
 /// Takes a quote.
 #[derive(Clone, Debug)]
@@ -47,8 +51,8 @@ impl Bookings {
         let now = self.kit.clock.now();
         let unknown = |_| BookingError::QuoteInvalid("it is of an earlier release");
         let currency = quote.currency.parse().map_err(|_| BookingError::QuoteInvalid("it is of an earlier release"))?;
-        let line = quote.line.line()?;
-        let total = Money::new(currency, line.amount());
+        let lines = vec![quote.line.line()?];
+        let total = Money::new(currency, due(&lines, &quote.discounts) - quote.points);
         if let Some(expected) = command.expected_total.filter(|expected| *expected != total) {
             return Err(BookingError::PriceChanged { expected, quoted: total }.into());
         }
@@ -71,9 +75,17 @@ impl Bookings {
             refunded: 0,
             fee: 0,
             fee_floor: 0,
+            earned: 0,
+            refund_due: 0,
+            points: quote.points,
+            points_back: 0,
+            point_share: 0,
+            withheld: 0,
             expire_time: Some(now + wait),
             hold_limit_time: now + wait.max(self.settings.longest_hold),
-            lines: vec![line],
+            lines,
+            discounts: quote.discounts,
+            method: quote.method,
             terms: quote.terms.terms()?,
             needs_approval: quote.needs_approval,
             late_payment: quote.late_payment.into(),
@@ -92,6 +104,8 @@ impl Bookings {
         self.kit
             .db
             .write(async |tx| {
+                // Parallel bookings of one member are counted one after the other.
+                tx.take_turn(caller.id.0).await?;
                 // The lock order of the platform: booking, nights, then coupon and wallet, then the request and the outbox.
                 store::insert(&tx, &self.kit, booking).await?;
                 // Counted with the new one in place.
@@ -101,6 +115,16 @@ impl Bookings {
                 self.inventory
                     .hold(&tx, booking.id, &self.wanted(&tx, &booking.lines).await?, booking.expire_time)
                     .await?;
+                let holder = Holder {
+                    booking: booking.id,
+                    member: caller.id,
+                    currency: booking.total.currency,
+                    until: booking.expire_time,
+                };
+                self.coupons.hold(&tx, holder, &booking.discounts, &actor).await?;
+                let holder =
+                    point::apply::Holder { booking: booking.id, member: caller.id, until: booking.expire_time };
+                self.points.reserve(&tx, holder, booking.points, &actor).await?;
                 record.put(&tx, booking.id.0).await?;
                 self.announce(&tx, None, booking, "create", &actor).await?;
                 match booking.total.minor == 0 && booking.state == State::Held {
@@ -121,28 +145,44 @@ impl Bookings {
         let confirmed = Booking { expire_time: None, ..self.decide(&paying, Event::Capture)? };
         self.put(tx, &paying, &confirmed, Event::Capture, &actor).await?;
         self.inventory.sell(tx, booking.id).await?;
+        self.coupons.use_held(tx, booking.id, &actor).await?;
+        self.points.commit(tx, booking.id, &actor).await?;
         Ok(confirmed)
     }
 
-    /// Runs an operation that wants nights. When holds whose time is over stand in its way, their bookings are expired, each
-    /// in a transaction of its own, and it runs once more: so a stale hold never blocks, with every job stopped.
+    /// Runs an operation that wants nights or coupons. When holds whose time is over stand in its way, their bookings are
+    /// expired, each in a transaction of its own, and it runs once more: so a stale hold never blocks, with every job stopped.
     pub(super) async fn evicting<T, F, Fut>(&self, operation: F) -> Result<T, Error>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let refused = match operation().await {
-            Ok(done) => return Ok(done),
-            Err(refused) => refused,
-        };
-        let stale = match refused.fault() {
-            Some(InventoryError::NightsTaken { stale, .. }) if !stale.is_empty() => stale.clone(),
-            _ => return Err(refused),
-        };
-        for hold in stale {
-            self.expire(hold.booking).await?;
+        // Nights first, and then each of the coupons.
+        for _ in 0..=COUPONS {
+            let refused = match operation().await {
+                Ok(done) => return Ok(done),
+                Err(refused) => refused,
+            };
+            let stale = stale(&refused);
+            if stale.is_empty() {
+                return Err(refused);
+            }
+            for booking in stale {
+                self.expire(booking).await?;
+            }
         }
         operation().await
+    }
+}
+
+/// The bookings whose hold is over and which stand in the way all the same.
+pub(super) fn stale(refused: &Error) -> Vec<BookingId> {
+    if let Some(InventoryError::NightsTaken { stale, .. }) = refused.fault() {
+        return stale.iter().map(|hold| hold.booking).collect();
+    }
+    match refused.fault() {
+        Some(CouponError::NotAvailable { stale: Some(booking), .. }) => vec![*booking],
+        _ => Vec::new(),
     }
 }
 

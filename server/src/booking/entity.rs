@@ -25,6 +25,12 @@ pub(super) mod booking {
         pub(in crate::booking) refunded: i64,
         pub(in crate::booking) fee: i64,
         pub(in crate::booking) fee_floor: i64,
+        pub(in crate::booking) earned: i64,
+        pub(in crate::booking) refund_due: i64,
+        pub(in crate::booking) points: i64,
+        pub(in crate::booking) points_back: i64,
+        pub(in crate::booking) point_share: i64,
+        pub(in crate::booking) withheld: i64,
         pub(in crate::booking) expire_time: Option<DateTimeUtc>,
         pub(in crate::booking) hold_limit_time: DateTimeUtc,
         pub(in crate::booking) first_date: Date,
@@ -32,6 +38,8 @@ pub(super) mod booking {
         pub(in crate::booking) needs_approval: bool,
         pub(in crate::booking) late_payment: String,
         pub(in crate::booking) terms: String,
+        pub(in crate::booking) discounts: String,
+        pub(in crate::booking) payment_method: String,
         pub(in crate::booking) guest_sealed: Vec<u8>,
         pub(in crate::booking) guest_email_index: Vec<u8>,
         pub(in crate::booking) note: String,
@@ -72,6 +80,28 @@ pub(super) mod line {
         pub(in crate::booking) adult_count: i64,
         pub(in crate::booking) child_count: i64,
         pub(in crate::booking) prices: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod change {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, DeriveEntityModel, PartialEq)]
+    #[sea_orm(table_name = "booking_change")]
+    pub(in crate::booking) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(in crate::booking) booking_id: Uuid,
+        pub(in crate::booking) id: Uuid,
+        pub(in crate::booking) version: i64,
+        pub(in crate::booking) line: String,
+        pub(in crate::booking) discounts: String,
+        pub(in crate::booking) due: i64,
+        pub(in crate::booking) fee_floor: i64,
+        pub(in crate::booking) expire_time: Option<DateTimeUtc>,
+        pub(in crate::booking) limit_time: DateTimeUtc,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

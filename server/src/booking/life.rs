@@ -6,10 +6,14 @@ use super::model::{Booking, Cancellation, Event, Party, State};
 use super::{Bookings, store};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::{Actor, Member, Seller};
+use crate::kit::clock::Time;
 use crate::kit::id::{BookingId, MemberId};
 use crate::kit::idempotency::{Reply, RequestKey};
 use crate::kit::tx::Tx;
 use crate::ledger::{self, Account, Cause, Transfer};
+
+/// What the platform pays coupons from.
+pub(super) const COUPONS: &str = "coupons";
 
 impl Bookings {
     /// Holds a booking of the caller longer.
@@ -28,10 +32,23 @@ impl Bookings {
                 let wanted = self.kit.clock.now() + self.settings.hold;
                 let expire_time = Some(wanted.min(before.hold_limit_time).max(before.expire_time.unwrap_or(wanted)));
                 let after = Booking { expire_time, ..after };
-                let extend = async |tx: Tx| self.inventory.extend(&tx, id, expire_time).await;
+                let extend = async |tx: Tx| self.extend_holds(&tx, id, expire_time, &caller.actor()).await;
                 self.simple_move(&before, after, Event::Extend, &caller.actor(), &record, extend).await
             })
             .await
+    }
+
+    /// All that a booking holds is held until another time, or while its payment is under way.
+    pub(super) async fn extend_holds(
+        &self,
+        tx: &Tx,
+        id: BookingId,
+        until: Option<Time>,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        self.inventory.extend(tx, id, until).await?;
+        self.coupons.extend(tx, id, until).await?;
+        self.points.extend(tx, id, until, actor).await
     }
 
     /// Says yes to a request to book: it is held for the time of a new hold, to be paid.
@@ -41,17 +58,15 @@ impl Bookings {
         id: BookingId,
         key: &RequestKey,
     ) -> Result<Reply<Booking>, Error> {
-        self.by_seller(caller, id, "ApproveBooking", Event::Approve, key, async |tx, after| {
+        let held = |after: Booking| {
             let now = self.kit.clock.now();
-            let after = Booking {
-                expire_time: Some(now + self.settings.hold),
-                hold_limit_time: now + self.settings.longest_hold,
-                ..after
-            };
-            self.inventory.extend(&tx, id, after.expire_time).await?;
-            Ok(after)
-        })
-        .await
+            let (expire_time, hold_limit_time) = (Some(now + self.settings.hold), now + self.settings.longest_hold);
+            Booking { expire_time, hold_limit_time, ..after }
+        };
+        let extend = async |tx: Tx, _: Booking, held: Booking| {
+            self.extend_holds(&tx, id, held.expire_time, &caller.actor()).await
+        };
+        self.by_seller(caller, id, ("ApproveBooking", Event::Approve), key, held, extend).await
     }
 
     /// Says no to a request to book: it is cancelled, and its nights are free.
@@ -62,14 +77,18 @@ impl Bookings {
         reason: &str,
         key: &RequestKey,
     ) -> Result<Reply<Booking>, Error> {
-        self.by_seller(caller, id, "DeclineBooking", Event::Decline, key, async |tx, after| {
-            let time = self.kit.clock.now();
-            let cancellation =
-                Cancellation { party: Party::Seller, time, fee: 0, refund: 0, reason: reason.to_owned() };
+        let declined = |after: Booking| {
+            let (party, time, reason) = (Party::Seller, self.kit.clock.now(), reason.to_owned());
+            let cancellation = Cancellation { party, time, fee: 0, refund: 0, reason, points: 0, fee_points: 0 };
+            let cancellation = Some(cancellation);
+            Booking { expire_time: None, cancellation, ..after }
+        };
+        let release = async |tx: Tx, _: Booking, _: Booking| {
             self.inventory.release(&tx, id).await?;
-            Ok(Booking { expire_time: None, cancellation: Some(cancellation), ..after })
-        })
-        .await
+            self.coupons.release(&tx, id, &caller.actor()).await?;
+            self.points.release(&tx, id, &caller.actor()).await.map(drop)
+        };
+        self.by_seller(caller, id, ("DeclineBooking", Event::Decline), key, declined, release).await
     }
 
     /// Notes that the guest is there.
@@ -79,7 +98,7 @@ impl Bookings {
         id: BookingId,
         key: &RequestKey,
     ) -> Result<Reply<Booking>, Error> {
-        self.by_seller(caller, id, "CheckInBooking", Event::CheckIn, key, async |_, after| Ok(after)).await
+        self.by_seller(caller, id, ("CheckInBooking", Event::CheckIn), key, same, nothing).await
     }
 
     /// Notes that the guest did not come.
@@ -89,7 +108,7 @@ impl Bookings {
         id: BookingId,
         key: &RequestKey,
     ) -> Result<Reply<Booking>, Error> {
-        self.by_seller(caller, id, "MarkNoShow", Event::MarkNoShow, key, async |_, after| Ok(after)).await
+        self.by_seller(caller, id, ("MarkNoShow", Event::MarkNoShow), key, same, nothing).await
     }
 
     /// Notes that the guest has left; what was paid is the seller's.
@@ -99,11 +118,13 @@ impl Bookings {
         id: BookingId,
         key: &RequestKey,
     ) -> Result<Reply<Booking>, Error> {
-        self.by_seller(caller, id, "CompleteBooking", Event::Complete, key, async |tx, after| {
-            self.earn(&tx, &after).await?;
-            Ok(after)
-        })
-        .await
+        let over = |after: Booking| {
+            let (earned, point_share) = (after.earned + after.unearned(), after.points - after.points_back);
+            Booking { earned, point_share, ..after }
+        };
+        let earn =
+            async |tx: Tx, before: Booking, over: Booking| self.earn(&tx, &over, over.earned - before.earned).await;
+        self.by_seller(caller, id, ("CompleteBooking", Event::Complete), key, over, earn).await
     }
 
     /// Writes down that a stay is over, if it is and nobody did before.
@@ -117,10 +138,12 @@ impl Bookings {
                 if booking.state == State::Completed || booking.state_at(now) != State::Completed {
                     return Ok(false);
                 }
-                let version = booking.version + 1;
-                let over = Booking { state: State::Completed, version, update_time: now, ..booking.clone() };
+                let (version, due) = (booking.version + 1, booking.unearned());
+                let earned = booking.earned + due;
+                let (state, point_share) = (State::Completed, booking.points - booking.points_back);
+                let over = Booking { state, version, earned, point_share, update_time: now, ..booking.clone() };
                 self.put(&tx, &booking, &over, Event::Complete, &actor).await?;
-                self.earn(&tx, &over).await?;
+                self.earn(&tx, &over, due).await?;
                 Ok(true)
             })
             .await
@@ -134,23 +157,46 @@ impl Bookings {
             .write(async |tx| {
                 let booking = self.load_in(&tx, id).await?;
                 let now = self.kit.clock.now();
-                let settled = booking.fee == booking.kept();
+                let due = booking.unearned();
+                let point_share = booking.points - booking.points_back;
+                let settled = due == 0 && booking.point_share == point_share;
                 if booking.state != State::NoShow || settled || !booking.is_day(booking.check_out(), now) {
                     return Ok(false);
                 }
-                let kept =
-                    Booking { fee: booking.kept(), version: booking.version + 1, update_time: now, ..booking.clone() };
+                let (version, earned) = (booking.version + 1, booking.earned + due);
+                let kept = Booking { fee: due, earned, point_share, version, update_time: now, ..booking.clone() };
                 store::update(&tx, &booking, &kept).await?;
                 self.announce(&tx, Some(booking.state), &kept, "no-show settled", &actor).await?;
                 self.keep_fee(&tx, &kept).await?;
+                self.earn_share(&tx, &kept).await?;
+                self.earn_point_share(&tx, &kept).await?;
                 Ok(true)
             })
             .await
     }
 
+    /// What the platform pays of its coupons is the seller's once what the guest has paid is.
+    async fn earn_share(&self, tx: &Tx, booking: &Booking) -> Result<(), Error> {
+        let amount = booking.money(booking.platform_share(booking.earned));
+        if amount.minor == 0 {
+            return Ok(());
+        }
+        let transfer = Transfer {
+            debit: Account::Platform(COUPONS.to_owned()),
+            credit: Account::Seller(booking.seller),
+            amount,
+            cause: Cause::CouponShare,
+            cause_id: booking.id.to_string(),
+            booking: Some(booking.id),
+        };
+        ledger::transfer(tx, &self.kit, &transfer).await
+    }
+
     /// What was paid and not given back is the seller's once the stay is over; what was never paid is nobody's.
-    async fn earn(&self, tx: &Tx, booking: &Booking) -> Result<(), Error> {
-        let amount = booking.money(booking.kept() - booking.fee);
+    async fn earn(&self, tx: &Tx, booking: &Booking, due: i64) -> Result<(), Error> {
+        self.earn_share(tx, booking).await?;
+        self.earn_point_share(tx, booking).await?;
+        let amount = booking.money(due);
         if amount.minor == 0 {
             return Ok(());
         }
@@ -165,35 +211,36 @@ impl Bookings {
         ledger::transfer(tx, &self.kit, &transfer).await
     }
 
-    /// A move that the seller makes.
+    /// A move that the seller makes: what it sets beside the state, and what becomes of the nights and the money once the
+    /// booking is written, which is the first of all locks.
     async fn by_seller<F, Fut>(
         &self,
         caller: &Seller,
         id: BookingId,
-        method: &'static str,
-        event: Event,
+        (method, event): (&'static str, Event),
         key: &RequestKey,
+        set: impl Fn(Booking) -> Booking,
         also: F,
     ) -> Result<Reply<Booking>, Error>
     where
-        F: Fn(Tx, Booking) -> Fut,
-        Fut: Future<Output = Result<Booking, Error>>,
+        F: Fn(Tx, Booking, Booking) -> Fut,
+        Fut: Future<Output = Result<(), Error>>,
     {
         let load = async |id: Uuid| self.replay(id).await;
         self.kit
             .requests
             .once(caller.id.0, method, key, load, async |record| {
                 let before = self.sold_by(caller.id, id).await?;
-                let after = self.decide(&before, event)?;
+                let after = set(self.decide(&before, event)?);
                 self.kit
                     .db
                     .write(async |tx| {
-                        let after = also(tx.clone(), after.clone()).await?;
                         self.put(&tx, &before, &after, event, &caller.actor()).await?;
-                        record.put(&tx, id.0).await?;
-                        Ok(after)
+                        also(tx.clone(), before.clone(), after.clone()).await?;
+                        record.put(&tx, id.0).await
                     })
-                    .await
+                    .await?;
+                Ok(after)
             })
             .await
     }
@@ -209,4 +256,12 @@ impl Bookings {
         let found = store::find(self.kit.db.read(), &self.kit, id).await?;
         Ok(found.filter(|booking| booking.seller == seller).ok_or_else(|| NotFound::new("booking", id))?)
     }
+}
+
+fn same(booking: Booking) -> Booking {
+    booking
+}
+
+async fn nothing(_: Tx, _: Booking, _: Booking) -> Result<(), Error> {
+    Ok(())
 }

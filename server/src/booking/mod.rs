@@ -3,9 +3,11 @@
 //! Promises:
 //! - a booking has all of its nights or none, and they are its own until it ends;
 //! - it costs what its quote said, to the won, and gives back what its terms say, as they were when it was made;
+//! - it has the coupons and the points of its quote, and nobody else has them, from when it is made until it ends;
 //! - its state moves along one table of transitions, each a compare-and-set with an event;
 //! - a hold that has ended blocks nobody and can't be paid, with every job stopped;
-//! - money that comes too late is never lost: it pays, goes back, or waits for the seller.
+//! - money that comes too late is never lost: it pays, goes back, or waits for the seller;
+//! - a move to dearer dates happens when it is paid, or not at all.
 
 mod cancel;
 mod change;
@@ -16,9 +18,12 @@ mod create;
 mod entity;
 mod error;
 mod expire;
+mod follow;
 mod life;
 mod model;
 mod pay;
+mod pending;
+mod points;
 mod quote;
 mod read;
 mod rpc;
@@ -36,10 +41,12 @@ pub use self::error::BookingError;
 pub use self::expire::ExpireJob;
 pub use self::model::State;
 use crate::backend::bus::Bus;
+use crate::coupon::Coupons;
 use crate::inventory::Inventory;
 use crate::kit::Kit;
 use crate::ledger::Ledger;
 use crate::payment::Payments;
+use crate::point::Points;
 use crate::stay::Stays;
 
 /// What can be set.
@@ -59,6 +66,21 @@ pub struct BookingSettings {
     pub paying: TimeDelta,
 }
 
+/// What bookings are made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What can be stayed in.
+    pub stays: Stays,
+    /// The rooms of each night.
+    pub inventory: Inventory,
+    /// What pays bookings.
+    pub payments: Payments,
+    /// What takes something off them.
+    pub coupons: Coupons,
+    /// What pays them beside money.
+    pub points: Points,
+}
+
 /// The bookings of this installation.
 #[derive(Clone, Debug)]
 pub struct Bookings {
@@ -67,24 +89,22 @@ pub struct Bookings {
     stays: Stays,
     inventory: Inventory,
     payments: Payments,
+    coupons: Coupons,
+    points: Points,
     ledger: Ledger,
     bus: Arc<dyn Bus>,
     look_ups: Arc<read::LookUps>,
 }
 
 impl Bookings {
-    /// Bookings of these stays, paid by these payments, whose news goes over this bus.
-    pub fn new(
-        kit: Kit,
-        settings: BookingSettings,
-        stays: Stays,
-        inventory: Inventory,
-        payments: Payments,
-        bus: Arc<dyn Bus>,
-    ) -> Self {
+    /// Bookings of what these sell, whose news goes over this bus.
+    pub fn new(kit: Kit, settings: BookingSettings, parts: Parts, bus: Arc<dyn Bus>) -> Self {
         let ledger = Ledger::new(kit.clone());
-        let bookings = Self { kit, settings, stays, inventory, payments, ledger, bus, look_ups: Arc::default() };
+        let Parts { stays, inventory, payments, coupons, points } = parts;
+        let look_ups = Arc::default();
+        let bookings = Self { kit, settings, stays, inventory, payments, coupons, points, ledger, bus, look_ups };
         bookings.payments.pays_for(Arc::new(bookings.clone()));
+        bookings.inventory.held_by(Arc::new(bookings.clone()));
         bookings
     }
 }

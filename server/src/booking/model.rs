@@ -1,8 +1,14 @@
 //! What a booking is, and how it may move.
 
+mod method;
+#[cfg(test)]
+mod tests;
+
 use chrono::{NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::method::Method;
+use crate::coupon::apply::Discount;
 use crate::kit::clock::Time;
 use crate::kit::date::{self, Date, Nights, Tz};
 use crate::kit::id::{BookingId, MemberId};
@@ -88,6 +94,9 @@ impl State {
         Self::Reconciling,
     ];
 
+    /// Those of a booking that was paid and not cancelled.
+    pub(super) const PAID: [Self; 4] = [Self::Confirmed, Self::InUse, Self::Completed, Self::NoShow];
+
     /// As the tables have it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -118,7 +127,7 @@ impl State {
             (Self::Paying | Self::Reconciling, Event::PaymentFailed) => Some(Self::Held),
             // HELD too: a webhook may be faster than the answer to the confirm that it is about.
             (Self::Held | Self::Paying | Self::Reconciling, Event::Capture) => Some(Self::Confirmed),
-            (Self::Expired | Self::Cancelled, Event::AcceptLate) => Some(Self::Confirmed),
+            (Self::Expired, Event::AcceptLate) => Some(Self::Confirmed),
             (Self::Requested | Self::Held, Event::Expire) => Some(Self::Expired),
             (Self::Requested | Self::Held | Self::Confirmed, Event::Cancel) => Some(Self::Cancelled),
             (Self::Confirmed, Event::Change) => Some(Self::Confirmed),
@@ -155,6 +164,10 @@ pub(super) struct Cancellation {
     pub(super) fee: i64,
     pub(super) refund: i64,
     pub(super) reason: String,
+    #[serde(default)]
+    pub(super) points: i64,
+    #[serde(default)]
+    pub(super) fee_points: i64,
 }
 
 /// Who comes.
@@ -185,6 +198,11 @@ impl Line {
     }
 }
 
+/// What lines cost once coupons have taken something off.
+pub(super) fn due(lines: &[Line], discounts: &[Discount]) -> i64 {
+    lines.iter().map(Line::amount).sum::<i64>() - discounts.iter().map(Discount::amount).sum::<i64>()
+}
+
 /// A booking, as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Booking {
@@ -202,9 +220,25 @@ pub(super) struct Booking {
     pub(super) refunded: i64,
     pub(super) fee: i64,
     pub(super) fee_floor: i64,
+    /// What of it is the seller's: fees kept and stays that are over, less what they gave back of it.
+    pub(super) earned: i64,
+    /// What was to go back and the provider refused: nobody's but the payer's.
+    pub(super) refund_due: i64,
+    /// What of its price is paid by points, each worth one of its currency's units; beside the total.
+    pub(super) points: i64,
+    /// What of them came back.
+    pub(super) points_back: i64,
+    /// What the platform has paid the seller for them.
+    pub(super) point_share: i64,
+    /// What of refunds was withheld, since points that it had earned were spent already.
+    pub(super) withheld: i64,
     pub(super) expire_time: Option<Time>,
     pub(super) hold_limit_time: Time,
     pub(super) lines: Vec<Line>,
+    /// What coupons take off the lines.
+    pub(super) discounts: Vec<Discount>,
+    /// How it must be paid, where its coupons ask for that.
+    pub(super) method: Option<Method>,
     pub(super) terms: RefundTerms,
     pub(super) needs_approval: bool,
     pub(super) late_payment: LatePayment,
@@ -222,11 +256,29 @@ pub(super) struct Refund {
     pub(super) percent: u8,
     pub(super) refund: i64,
     pub(super) fee: i64,
+    /// What comes back of the points.
+    pub(super) points: i64,
+    /// What of the fee the money does not pay.
+    pub(super) fee_points: i64,
 }
 
 impl Booking {
     pub(super) fn money(&self, minor: i64) -> Money {
         Money::new(self.total.currency, minor)
+    }
+
+    /// What it costs before anything is taken off.
+    pub(super) fn list_total(&self) -> Money {
+        self.money(self.lines.iter().map(Line::amount).sum())
+    }
+
+    /// What the platform pays the seller of what its coupons take off, once so much of the price is the seller's.
+    pub(super) fn platform_share(&self, earned: i64) -> i64 {
+        let part: i64 = self.discounts.iter().map(|discount| discount.amount() - discount.seller_part()).sum();
+        match (self.total.minor, earned) {
+            (0, _) => part,
+            (total, earned) => i64::try_from(i128::from(part) * i128::from(earned) / i128::from(total)).unwrap_or(part),
+        }
     }
 
     /// The first night of all lines.
@@ -240,7 +292,7 @@ impl Booking {
     }
 
     /// When the stay is over: at noon of the last day, wherever the property is.
-    fn end(&self) -> Time {
+    pub(super) fn end(&self) -> Time {
         date::instant(self.zone, self.check_out(), NaiveTime::from_hms_opt(12, 0, 0).expect("noon is a time"))
     }
 
@@ -260,13 +312,40 @@ impl Booking {
         self.paid - self.refunded
     }
 
+    /// What is kept for neither the seller nor the payer yet: the price of what is still to come.
+    pub(super) fn unearned(&self) -> i64 {
+        self.kept() - self.earned - self.refund_due - self.withheld
+    }
+
+    /// Whether its points are spent: they are, with the money, once it is paid.
+    pub(super) fn is_settled(&self) -> bool {
+        State::PAID.contains(&self.state)
+    }
+
+    /// What of its points is spent and did not come back.
+    pub(super) fn spent_points(&self) -> i64 {
+        if self.is_settled() { self.points - self.points_back } else { 0 }
+    }
+
+    /// What it costs for other lines: in points, as many as it has and no more than that, and the rest in money.
+    pub(super) fn price(&self, lines: &[Line], discounts: &[Discount]) -> (i64, i64) {
+        let (due, points) = (due(lines, discounts), self.points - self.points_back);
+        let points = points.clamp(0, due.max(0));
+        (points, due - points)
+    }
+
     /// What a cancellation by the guest gives back now. Never less than nothing, and never what a change of dates has left
     /// due as a fee.
     pub(super) fn refund_at(&self, now: Time) -> Refund {
         let percent = self.terms.refund_percent(self.zone, self.check_in(), now);
-        let fee = self.total.minor - self.total.percent(percent).minor;
-        let fee = fee.max(self.fee_floor).min(self.kept());
-        Refund { percent, refund: self.kept() - fee, fee }
+        let (money, points) = (self.unearned(), self.spent_points());
+        let price = self.money(self.total.minor + points);
+        let fee = price.minor - price.percent(percent).minor;
+        let fee = fee.max(self.fee_floor).min(money + points);
+        // By money first: points come back first.
+        let (fee, fee_points) = (fee.min(money), (fee - money).max(0));
+        let refund = self.kept() - self.withheld - fee;
+        Refund { percent, refund, fee, points: points - fee_points, fee_points }
     }
 
     /// Whether it is some day at the property, or later.
@@ -297,44 +376,6 @@ impl Booking {
             }
             Event::Complete if !self.is_day(arrival, now) => Some(format!("the stay begins on {arrival}")),
             _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn final_states_are_left_by_late_money_alone() {
-        let events = [
-            Event::Approve,
-            Event::Decline,
-            Event::Extend,
-            Event::BeginPayment,
-            Event::PaymentFailed,
-            Event::Capture,
-            Event::Expire,
-            Event::Cancel,
-            Event::Change,
-            Event::CheckIn,
-            Event::MarkNoShow,
-            Event::Complete,
-        ];
-        for state in State::ALL.into_iter().filter(|state| state.is_final()) {
-            assert!(events.iter().all(|event| state.on(*event).is_none()), "{}", state.name());
-        }
-        assert_eq!(State::Completed.on(Event::AcceptLate), None);
-        for state in State::ALL {
-            assert_eq!(State::of_name(state.name()), Some(state));
-        }
-    }
-
-    #[test]
-    fn what_is_being_paid_neither_expires_nor_is_cancelled() {
-        for event in [Event::Expire, Event::Cancel, Event::Change] {
-            assert_eq!(State::Paying.on(event), None);
-            assert_eq!(State::Reconciling.on(event), None);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The queries of bookings, one a function.
 
+pub(super) mod checked;
+pub(super) mod pending;
+
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
 
 use super::entity::{booking, event, line};
-use super::model::{Booking, Guest, Line, State};
+use super::model::{Booking, Guest, Line, Method, State};
 use super::token::{QuotedLatePayment, QuotedTerms};
 use crate::error::Error;
 use crate::kit::Kit;
@@ -50,6 +53,12 @@ fn row(kit: &Kit, booking: &Booking) -> Result<booking::Model, Error> {
         refunded: booking.refunded,
         fee: booking.fee,
         fee_floor: booking.fee_floor,
+        earned: booking.earned,
+        refund_due: booking.refund_due,
+        points: booking.points,
+        points_back: booking.points_back,
+        point_share: booking.point_share,
+        withheld: booking.withheld,
         expire_time: booking.expire_time,
         hold_limit_time: booking.hold_limit_time,
         first_date: booking.check_in(),
@@ -57,6 +66,8 @@ fn row(kit: &Kit, booking: &Booking) -> Result<booking::Model, Error> {
         needs_approval: booking.needs_approval,
         late_payment: json(&QuotedLatePayment::from(booking.late_payment))?,
         terms: json(&QuotedTerms::from(&booking.terms))?,
+        discounts: json(&booking.discounts)?,
+        payment_method: booking.method.map_or("", Method::name).to_owned(),
         guest_sealed: kit.keys.seal(&kit.ids, json(&booking.guest)?.as_bytes()),
         guest_email_index: email_index(kit, &booking.guest.email),
         note: booking.note.clone(),
@@ -81,6 +92,8 @@ fn read(kit: &Kit, row: booking::Model, lines: Vec<Line>) -> Result<Booking, Err
         state: State::of_name(&row.state).ok_or_else(|| unknown("state"))?,
         late_payment: parsed::<QuotedLatePayment>(&row.late_payment)?.into(),
         terms: parsed::<QuotedTerms>(&row.terms)?.terms()?,
+        discounts: parsed(&row.discounts)?,
+        method: Method::of_name(&row.payment_method),
         guest: guest(kit, &row.guest_sealed)?,
         cancellation: parsed(&row.cancellation)?,
         code: row.code,
@@ -94,6 +107,12 @@ fn read(kit: &Kit, row: booking::Model, lines: Vec<Line>) -> Result<Booking, Err
         refunded: row.refunded,
         fee: row.fee,
         fee_floor: row.fee_floor,
+        earned: row.earned,
+        refund_due: row.refund_due,
+        points: row.points,
+        points_back: row.points_back,
+        point_share: row.point_share,
+        withheld: row.withheld,
         expire_time: row.expire_time,
         hold_limit_time: row.hold_limit_time,
         lines,
@@ -162,6 +181,21 @@ pub(super) async fn find(conn: &impl ConnectionTrait, kit: &Kit, id: BookingId) 
     Ok(with_lines(conn, kit, row.into_iter().collect()).await?.pop())
 }
 
+/// A booking, locked until the transaction ends.
+pub(super) async fn find_in(tx: &Tx, kit: &Kit, id: BookingId) -> Result<Option<Booking>, Error> {
+    let row = booking::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
+    Ok(with_lines(&**tx, kit, row.into_iter().collect()).await?.pop())
+}
+
+/// Locks a booking until the transaction ends. SQLite has one writer, and nothing to lock.
+pub(super) async fn lock(tx: &Tx, id: BookingId) -> Result<(), Error> {
+    if tx.has_others() {
+        let row = booking::Entity::find_by_id(id.0).select_only().column(booking::Column::Id).lock_exclusive();
+        row.into_tuple::<Uuid>().one(&**tx).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn find_by_code(
     conn: &impl ConnectionTrait,
     kit: &Kit,
@@ -206,6 +240,34 @@ pub(super) async fn live_holds(conn: &impl ConnectionTrait, member: MemberId, no
     Ok(live.count(conn).await?)
 }
 
+/// A change of a booking, and a room type that it was about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) booking: Uuid,
+    pub(super) version: i64,
+    pub(super) time: Time,
+    pub(super) room_type: RoomTypeId,
+}
+
+/// The changes of bookings since a moment.
+pub(super) async fn changes_since(conn: &impl ConnectionTrait, since: Time) -> Result<Vec<Change>, Error> {
+    let rows: Vec<(Uuid, i64, Time, Uuid)> = event::Entity::find()
+        .select_only()
+        .columns([event::Column::BookingId, event::Column::Version, event::Column::CreateTime])
+        .column(line::Column::RoomTypeId)
+        .join(
+            JoinType::InnerJoin,
+            event::Entity::belongs_to(line::Entity).from(event::Column::BookingId).to(line::Column::BookingId).into(),
+        )
+        .filter(event::Column::CreateTime.gte(since))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let change =
+        |(booking, version, time, room_type)| Change { booking, version, time, room_type: RoomTypeId(room_type) };
+    Ok(rows.into_iter().map(change).collect())
+}
+
 /// Bookings whose time is over and whose state does not say so yet, the oldest first.
 pub(super) async fn overdue(
     conn: &impl ConnectionTrait,
@@ -232,10 +294,12 @@ pub(super) async fn departed(
 ) -> Result<Vec<Booking>, Error> {
     use booking::Column;
     let used = Column::State.is_in([State::Confirmed.name(), State::InUse.name()]);
-    // Until its money is the seller's, a no-show is not done with.
-    let missed = Column::State
-        .eq(State::NoShow.name())
-        .and(Expr::col(Column::Paid).gt(Expr::col(Column::Refunded).add(Expr::col(Column::Fee))));
+    // Until its money is the seller's, and what they are paid for its points, a no-show is not done with.
+    let settled = Expr::col(Column::Refunded).add(Expr::col(Column::Earned)).add(Expr::col(Column::RefundDue));
+    let settled = settled.add(Expr::col(Column::Withheld));
+    let shared = Expr::col(Column::PointsBack).add(Expr::col(Column::PointShare));
+    let due = Expr::col(Column::Paid).gt(settled).or(Expr::col(Column::Points).gt(shared));
+    let missed = Column::State.eq(State::NoShow.name()).and(due);
     let over = used.or(missed);
     let rows = booking::Entity::find()
         .filter(over)
@@ -272,10 +336,17 @@ pub(super) async fn update(tx: &Tx, before: &Booking, after: &Booking) -> Result
         .col_expr(Column::State, Expr::value(after.state.name()))
         .col_expr(Column::Version, Expr::value(after.version))
         .col_expr(Column::Total, Expr::value(after.total.minor))
+        .col_expr(Column::Discounts, Expr::value(json(&after.discounts)?))
         .col_expr(Column::Paid, Expr::value(after.paid))
         .col_expr(Column::Refunded, Expr::value(after.refunded))
         .col_expr(Column::Fee, Expr::value(after.fee))
         .col_expr(Column::FeeFloor, Expr::value(after.fee_floor))
+        .col_expr(Column::Earned, Expr::value(after.earned))
+        .col_expr(Column::RefundDue, Expr::value(after.refund_due))
+        .col_expr(Column::Points, Expr::value(after.points))
+        .col_expr(Column::PointsBack, Expr::value(after.points_back))
+        .col_expr(Column::PointShare, Expr::value(after.point_share))
+        .col_expr(Column::Withheld, Expr::value(after.withheld))
         .col_expr(Column::ExpireTime, Expr::value(after.expire_time))
         .col_expr(Column::HoldLimitTime, Expr::value(after.hold_limit_time))
         .col_expr(Column::FirstDate, Expr::value(after.check_in()))
@@ -309,33 +380,8 @@ pub(super) async fn insert_event(
     Ok(())
 }
 
-/// A slice of all bookings in the order of their ids, for the check.
-pub(super) async fn slice(
-    conn: &impl ConnectionTrait,
-    kit: &Kit,
-    after: Option<BookingId>,
-    limit: u64,
-) -> Result<Vec<Booking>, Error> {
-    let mut found = booking::Entity::find().order_by_asc(booking::Column::Id).limit(limit);
-    if let Some(after) = after {
-        found = found.filter(booking::Column::Id.gt(after.0));
-    }
-    with_lines(conn, kit, found.all(conn).await?).await
-}
-
-/// How many events each booking of a slice has: one for each version.
-pub(super) async fn event_counts(
-    conn: &impl ConnectionTrait,
-    bookings: &[Booking],
-) -> Result<HashMap<BookingId, i64>, Error> {
-    let counts: Vec<(Uuid, i64)> = event::Entity::find()
-        .select_only()
-        .column(event::Column::BookingId)
-        .column_as(Expr::col(event::Column::Version).count(), "count")
-        .filter(event::Column::BookingId.is_in(bookings.iter().map(|booking| booking.id.0)))
-        .group_by(event::Column::BookingId)
-        .into_tuple()
-        .all(conn)
-        .await?;
-    Ok(counts.into_iter().map(|(id, count)| (BookingId(id), count)).collect())
+/// Whether a member has a booking that is or was paid.
+pub(super) async fn has_booked(conn: &impl ConnectionTrait, member: MemberId) -> Result<bool, Error> {
+    let paid = booking::of_member(member).filter(booking::Column::State.is_in(State::PAID.map(State::name)));
+    Ok(paid.select_only().column(booking::Column::Id).limit(1).into_tuple::<Uuid>().one(conn).await?.is_some())
 }

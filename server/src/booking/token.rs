@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::BookingError;
-use super::model::Line;
+use super::model::{Line, Method};
+use crate::coupon::apply::Discount;
 use crate::error::Error;
 use crate::kit::Kit;
 use crate::kit::clock::Time;
@@ -37,6 +38,10 @@ pub(super) struct BookingQuote {
     pub(super) zone: String,
     pub(super) currency: String,
     pub(super) line: QuotedLine,
+    pub(super) discounts: Vec<Discount>,
+    #[serde(default)]
+    pub(super) points: i64,
+    pub(super) method: Option<Method>,
     pub(super) terms: QuotedTerms,
     pub(super) needs_approval: bool,
     pub(super) late_payment: QuotedLatePayment,
@@ -51,6 +56,10 @@ pub(super) struct CancellationQuote {
     pub(super) version: i64,
     pub(super) refund: i64,
     pub(super) fee: i64,
+    #[serde(default)]
+    pub(super) points: i64,
+    #[serde(default)]
+    pub(super) fee_points: i64,
     pub(super) expire_time: Time,
 }
 
@@ -61,6 +70,7 @@ pub(super) struct ChangeQuote {
     pub(super) booking: BookingId,
     pub(super) version: i64,
     pub(super) line: QuotedLine,
+    pub(super) discounts: Vec<Discount>,
     pub(super) fee_floor: i64,
     pub(super) expire_time: Time,
 }

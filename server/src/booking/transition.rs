@@ -6,6 +6,7 @@ use yeyak_proto::yeyak::booking::v1 as pb;
 use super::error::BookingError;
 use super::model::{Booking, Event, State};
 use super::{Bookings, convert, store};
+use crate::backend::bus::ROOMS;
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Actor;
 use crate::kit::id::BookingId;
@@ -64,7 +65,10 @@ impl Bookings {
             seller_id: booking.seller.to_string(),
         };
         let (bus, id) = (self.bus.clone(), booking.id.0);
-        tx.on_commit(move || bus.publish(id));
+        tx.on_commit(move || {
+            bus.publish(id);
+            bus.publish(ROOMS);
+        });
         self.kit.outbox.put(tx, Cause { aggregate: booking.id.0, version: booking.version, actor }, &news).await
     }
 
@@ -74,9 +78,9 @@ impl Bookings {
         Ok(found.ok_or_else(|| NotFound::new("booking", id))?)
     }
 
-    /// A booking as its own transaction sees it.
+    /// A booking as its own transaction sees it, and keeps it until it ends.
     pub(super) async fn load_in(&self, tx: &Tx, id: BookingId) -> Result<Booking, Error> {
-        let found = store::find(&**tx, &self.kit, id).await?;
+        let found = store::find_in(tx, &self.kit, id).await?;
         Ok(found.ok_or_else(|| NotFound::new("booking", id))?)
     }
 

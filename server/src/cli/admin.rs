@@ -9,7 +9,8 @@ use super::place::{Place, block_on};
 use crate::config::Sources;
 use crate::kit::id::Ids;
 use crate::kit::keyring::Keyring;
-use crate::serve::{Folder, Platform, World};
+use crate::kit::tx::Db;
+use crate::serve::{Folder, Platform, World, key_store};
 
 /// Administers an installation; its server must not be running.
 #[derive(Debug, Subcommand)]
@@ -54,7 +55,7 @@ impl Create {
         let name = self.name.unwrap_or_else(|| self.email.split('@').next().unwrap_or_default().to_owned());
         block_on(async {
             // Opened before the password is asked for: nobody should type one for nothing.
-            let platform = Platform::open(config, World::default()).await?;
+            let platform = Platform::open_to_change(config, World::default()).await?;
             let password = self.password.chosen()?;
             platform.members.create_admin(&self.email, &password, &name).await?;
             output::say(format!("{} is an administrator; log in with `yeyak login {}`", self.email, self.email))
@@ -65,21 +66,19 @@ impl Create {
 impl RotateKeys {
     fn run(self, sources: Sources) -> Result<(), Failure> {
         let config = self.place.config(sources)?;
-        let path = config.data.join("keys.json");
-        if !path.exists() {
-            let path = path.display();
-            return Err(Failure::failed(format!(
-                "there is no key file {path}; it is made when the server first starts"
-            )));
-        }
-        let _folder = Folder::lock(&config.data)?;
+        let _folder = Folder::of(&config)?;
         let (ids, master_key) = (Ids::random(), config.master_key.reveal());
-        let mut keys = Keyring::load_or_create(&path, master_key, &ids).map_err(Failure::failed)?;
-        keys.rotate(&ids);
-        keys.save(&path, master_key, &ids).map_err(Failure::failed)?;
-        output::say(format!(
-            "{} has new keys; restart every server that uses it, since running ones keep the old",
-            path.display()
-        ))
+        block_on(async {
+            let db = Db::open(&config.database_settings()).await?;
+            let store = key_store(&db, &config);
+            let Some(mut keys) = Keyring::load(&store, master_key).await.map_err(Failure::failed)? else {
+                return Err(Failure::failed("there are no keys yet; they are made when the server first starts"));
+            };
+            keys.rotate(&ids);
+            keys.save(&store, master_key, &ids).await.map_err(Failure::failed)?;
+            output::say(
+                "there are new keys; restart every server of this installation, since running ones keep the old",
+            )
+        })
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::output;
+use super::place::Place;
 use crate::config::{OptionLine, Sources};
 
 /// Shows every option, its value and where it comes from; secrets are hidden.
@@ -14,10 +15,13 @@ pub(super) struct Config {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Config {
-    pub(super) fn run(self, sources: &Sources) -> Result<(), Failure> {
+    pub(super) fn run(self, sources: Sources) -> Result<(), Failure> {
+        let sources = self.place.overrule(sources);
         let lines = sources.lines()?;
         if self.json {
             output::json(&lines.iter().map(as_json).collect::<Vec<_>>())?;

@@ -33,7 +33,7 @@ impl Demo {
         let config = self.place.config(sources.with("http", "127.0.0.1:0"))?;
         let size = DemoSize { properties: usize::from(self.properties), days: self.days, seed: self.seed };
         block_on(async {
-            let platform = Platform::open(config, World::default()).await?;
+            let platform = Platform::open_to_change(config, World::default()).await?;
             load(&platform, size).await
         })
     }

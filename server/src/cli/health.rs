@@ -15,6 +15,7 @@ use yeyak_proto::grpc::health::v1::{HealthCheckRequest, HealthListRequest};
 use super::failure::Failure;
 use super::output;
 use super::target::{Target, block_on};
+use crate::serve::health::QUEUE;
 
 /// A probe that waits longer has its answer already.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,7 +47,9 @@ impl Health {
         // An installation that can't be reached is not serving, whatever the reason.
         let statuses = statuses.map_err(Failure::not_serving)?;
         self.print(&statuses)?;
-        let serving = statuses.values().all(|status| *status == ServingStatus::Serving);
+        // A server whose queue is away takes calls all the same: that is for people to see, not for a probe to act on.
+        let matters = |name: &str| self.service.is_some() || name != QUEUE;
+        let serving = statuses.iter().all(|(name, status)| *status == ServingStatus::Serving || !matters(name));
         if serving { Ok(()) } else { Err(Failure::told()) }
     }
 

@@ -1,5 +1,9 @@
 //! `yeyak job`.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use serde_json::json;
@@ -7,8 +11,11 @@ use serde_json::json;
 use super::failure::Failure;
 use super::output;
 use super::place::{Place, block_on};
-use super::suggest::did_you_mean;
 use crate::config::Sources;
+use crate::kit::clock::words;
+use crate::kit::date::{self, Date};
+use crate::kit::suggest::did_you_mean;
+use crate::point::{Counts, DAILY, Order, Progress};
 use crate::serve::{Platform, World};
 
 /// Lists the work that repeats, and runs it by hand.
@@ -33,11 +40,27 @@ pub(super) struct List {
 pub(super) struct Run {
     /// The name of the job; `yeyak job list` tells them.
     name: String,
+    #[command(flatten)]
+    daily: Daily,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     place: Place,
+}
+
+/// What is told of `points-daily`.
+#[derive(Args, Debug)]
+pub(super) struct Daily {
+    /// Of `points-daily`: the day, such as 2026-03-01; yesterday in UTC without it. A day that was done is not done again.
+    #[arg(long)]
+    date: Option<Date>,
+    /// Of `points-daily`: wallets that differ from their lots and their movements, which agree, are put right.
+    #[arg(long)]
+    repair: bool,
+    /// Of `points-daily`: how much of the database's time it takes, in hundredths.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 50)]
+    share: u8,
 }
 
 impl Job {
@@ -67,10 +90,10 @@ impl List {
 
 impl Run {
     fn run(self, sources: Sources) -> Result<(), Failure> {
-        let config = self.place.config(sources)?;
-        let name = &*self.name;
+        let Self { name, daily, json, place } = self;
+        let (config, name) = (place.config(sources)?, &*name);
         block_on(async {
-            let platform = Platform::open(config, World::default()).await?;
+            let platform = Platform::open_to_change(config, World::default()).await?;
             let names: Vec<_> = platform.jobs.iter().map(crate::serve::Job::name).collect();
             if !names.contains(&name) {
                 let meant = did_you_mean(name, names.iter().copied());
@@ -78,20 +101,71 @@ impl Run {
                     Failure::usage(format!("there is no job `{name}`{meant}")).and("`yeyak job list` tells all")
                 );
             }
+            if name == DAILY {
+                return daily.run(&platform, json).await;
+            }
+            if daily.date.is_some() || daily.repair {
+                return Err(Failure::usage(format!("`--date` and `--repair` are for `{DAILY}`")));
+            }
             let spinner = output::spinner(format!("{name} is running"));
             let outcome = platform.jobs.run(name).await;
             let released = platform.jobs.release().await;
             spinner.finish_and_clear();
-            let Some(done) = outcome? else {
-                return Err(Failure::failed(format!(
-                    "another process leads `{name}` now, and runs it; one that died does so for 10 seconds more"
-                )));
-            };
+            let done = outcome?.ok_or_else(|| led_elsewhere(name))?;
             released?;
-            match self.json {
+            match json {
                 true => output::json(&json!({ "job": name, "done": done })),
                 false => output::say(format!("{name} did {done}")),
             }
         })
     }
+}
+
+impl Daily {
+    /// Runs it, and tells how far it is.
+    async fn run(&self, platform: &Platform, json: bool) -> Result<(), Failure> {
+        let yesterday = || date::local_date(date::Tz::UTC, platform.kit.clock.now() - TimeDelta::days(1));
+        let date = self.date.unwrap_or_else(yesterday);
+        if date > date::local_date(date::Tz::UTC, platform.kit.clock.now()) {
+            return Err(Failure::usage(format!("{date} is still to come")));
+        }
+        let spinner = output::spinner(format!("{DAILY} of {date} is running"));
+        let shown = spinner.clone();
+        let progress = move |at: Progress| {
+            let left = words(Duration::from_secs(at.left.as_secs()));
+            shown.set_message(format!("{} of {} wallets, {:.0} a second, {left} to go", at.done, at.all, at.rate));
+        };
+        let order = Order { date, repair: self.repair, share: self.share, progress: Arc::new(progress) };
+        let began = Instant::now();
+        let outcome = platform.jobs.run_as_leader(&platform.points.daily(order)).await;
+        let released = platform.jobs.release().await;
+        spinner.finish_and_clear();
+        let done = outcome?.ok_or_else(|| led_elsewhere(DAILY))?;
+        released?;
+        let report = platform.points.daily_report(date).await?;
+        let report = report.ok_or_else(|| Failure::failed(format!("{DAILY} of {date} has not begun")))?;
+        let Counts { wallets, moved, expired, differences, repaired, .. } = report.counts;
+        let seconds = began.elapsed().as_secs_f64();
+        match json {
+            true => output::json(&json!({
+                "job": DAILY, "date": date.to_string(), "done": report.is_done, "seconds": seconds,
+                "wallets_now": done, "wallets": wallets, "changed": moved, "expired_points": expired,
+                "differences": differences, "repaired": repaired,
+            }))?,
+            false => output::say(format!(
+                "{DAILY} of {date}: {wallets} wallets, {done} of them now, {moved} changed, {expired} points expired; \
+                 {differences} differ, {repaired} put right"
+            ))?,
+        }
+        match differences > repaired {
+            true => Err(Failure::failed(format!("{} wallets differ: see point_difference", differences - repaired))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn led_elsewhere(name: &str) -> Failure {
+    Failure::failed(format!(
+        "another process leads `{name}` now, and runs it; one that died does so for 10 seconds more"
+    ))
 }

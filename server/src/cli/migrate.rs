@@ -6,14 +6,13 @@ use std::path::Path;
 use clap::Args;
 use comfy_table::{Cell, Color};
 use serde_json::json;
-use yeyak_migrations::{Migrator, MigratorTrait};
 
 use super::failure::Failure;
 use super::output;
 use super::place::{Place, block_on};
 use crate::config::{Config, Sources};
 use crate::kit::tx::Db;
-use crate::serve::Folder;
+use crate::serve::{Folder, Schema};
 
 /// Brings the database to the schema of this release; `yeyak serve` does so too.
 #[derive(Args, Debug)]
@@ -56,44 +55,36 @@ impl Migrate {
     }
 }
 
-fn names() -> Vec<String> {
-    Migrator::get_migration_files().iter().map(|migration| migration.name().to_owned()).collect()
-}
-
-async fn pending(db: &Db) -> Result<Vec<String>, Failure> {
-    let pending = Migrator::get_pending_migrations_read_only(db.schema_connection()).await.map_err(unusable)?;
-    Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
-}
-
 async fn status(config: &Config) -> Result<Vec<Line>, Failure> {
     // Looking must not make a database.
     let missing = file_of(&config.database_url()).is_some_and(|file| !Path::new(&file).exists());
     let pending: HashSet<_> = match missing {
-        true => names().into_iter().collect(),
-        false => pending(&open(config).await?).await?.into_iter().collect(),
+        true => Schema::names().into_iter().collect(),
+        false => Schema::look(&open(config).await?).await.map_err(unusable)?.into_iter().collect(),
     };
     let state = |name: &String| if pending.contains(name) { "pending" } else { "applied" };
-    Ok(names().into_iter().map(|name| Line { state: state(&name), name }).collect())
+    Ok(Schema::names().into_iter().map(|name| Line { state: state(&name), name }).collect())
 }
 
 async fn migrate(config: &Config) -> Result<Vec<Line>, Failure> {
-    let _folder = Folder::lock(&config.data)?;
-    let db = open(config).await?;
-    let pending = pending(&db).await?;
+    let _folder = Folder::of(config)?;
+    let schema = Schema::lock(&open(config).await?, config).await.map_err(unusable)?;
+    let pending = schema.pending().await.map_err(unusable)?;
     let bar = output::bar(pending.len());
     let mut lines = Vec::new();
     for name in pending {
         bar.set_message(name.clone());
-        Migrator::up(db.schema_connection(), Some(1)).await.map_err(unusable)?;
+        schema.step().await.map_err(unusable)?;
         bar.inc(1);
         lines.push(Line { name, state: "applied now" });
     }
+    schema.unlock().await.map_err(unusable)?;
     bar.finish_and_clear();
     Ok(lines)
 }
 
 async fn open(config: &Config) -> Result<Db, Failure> {
-    Db::open(&config.database_url(), config.database_connections).await.map_err(unusable)
+    Db::open(&config.database_settings()).await.map_err(unusable)
 }
 
 fn unusable(error: impl std::fmt::Display) -> Failure {

@@ -17,11 +17,15 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn config(self, sources: Sources) -> Result<Config, Failure> {
-        let sources = match self.data {
+        Ok(self.overrule(sources).config()?)
+    }
+
+    /// The options of the installation.
+    pub(super) fn overrule(self, sources: Sources) -> Sources {
+        match self.data {
             Some(data) => sources.with("data", data),
             None => sources,
-        };
-        Ok(sources.config()?)
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::kit::clock::words;
+
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const NAME: Style = AnsiColor::Yellow.on_default();
 const HINT: Style = AnsiColor::Cyan.on_default();
@@ -54,17 +56,19 @@ pub(super) fn text(status: &Status) -> String {
     let mut lines = vec![format!("{title}: {message}")];
 
     let width = particulars.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    for (name, description) in particulars {
+    // What the message says is not said again.
+    for (name, description) in particulars.into_iter().filter(|(_, description)| description != status.message()) {
         lines.push(format!("  {NAME}{name:width$}{NAME:#}  {description}"));
     }
-    for (key, value) in metadata(&details) {
+    let said = |value: &str| value.contains(' ') && status.message().contains(value);
+    for (key, value) in metadata(&details).filter(|(_, value)| !said(value)) {
         lines.push(format!("  {key} = {value}"));
     }
     if let Some(id) = request_id(status) {
         lines.push(format!("  request id = {id}"));
     }
     if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
-        lines.push(format!("{HINT}Try again in {delay:?}.{HINT:#}"));
+        lines.push(format!("{HINT}Try again in {}.{HINT:#}", words(delay)));
     }
     let nameless = details.error_info().is_none_or(|info| info.reason == code);
     if status.code() == Code::Unauthenticated && nameless {
@@ -101,4 +105,26 @@ fn metadata(details: &ErrorDetails) -> impl Iterator<Item = (&String, &String)> 
 /// Names the call in the server's log.
 fn request_id(status: &Status) -> Option<&str> {
     status.metadata().get("x-request-id").and_then(|id| id.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_each_thing_once() {
+        let mut details = ErrorDetails::new();
+        let why = [("why".to_owned(), "it is not one of ours".to_owned()), ("id".to_owned(), "x_1".to_owned())];
+        details.set_error_info("QUOTE_INVALID", "yeyak.dev", std::collections::HashMap::from(why));
+        let message = "the quote is not valid: it is not one of ours; ask for a new one";
+        details.add_precondition_failure_violation("QUOTE_INVALID", "", message);
+        details.set_retry_info(Some(Duration::from_secs(2)));
+
+        let told = text(&Status::with_error_details(Code::FailedPrecondition, message, details));
+
+        assert_eq!(told.matches("not one of ours").count(), 1, "{told}");
+        assert!(told.contains("id = x_1") && told.contains("Try again in 2 s."), "{told}");
+    }
 }

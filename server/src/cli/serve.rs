@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::failure::Failure;
@@ -62,11 +63,25 @@ impl Serve {
         log(&config)?;
         let runtime = tokio::runtime::Runtime::new().map_err(|error| ServeError::Other(error.to_string()))?;
         runtime.block_on(async {
-            let platform = Platform::open(config.clone(), World::default()).await?;
-            if demo {
-                super::demo::load(&platform, DemoSize::default()).await?;
-            }
-            platform.serve(|ports| greet(&config, ports), asked_to_stop()).await?;
+            // From the first moment: a start may take a while, and nothing else ends the first process of a container.
+            let stop = CancellationToken::new();
+            let asked = asked_to_stop();
+            tokio::spawn({
+                let stop = stop.clone();
+                async move {
+                    asked.await;
+                    stop.cancel();
+                }
+            });
+            let opening = async {
+                let platform = Platform::open(config.clone(), World::default()).await?;
+                if demo {
+                    super::demo::load(&platform, DemoSize::default()).await?;
+                }
+                Ok::<_, Failure>(platform)
+            };
+            let Some(platform) = stop.run_until_cancelled(opening).await else { return Ok(()) };
+            platform?.serve(|ports| greet(&config, ports), stop.cancelled_owned()).await?;
             Ok(())
         })
     }
@@ -88,11 +103,12 @@ fn greet(config: &Config, ports: &Ports) {
     let scheme = if config.has_tls() { "https" } else { "http" };
     let database =
         if config.is_embedded() { format!("SQLite in {}", config.data.display()) } else { "PostgreSQL".to_owned() };
+    let queue = config.queue_url().map_or("", |_| "\n  queue     RabbitMQ");
     let text = format!(
         "yeyak {} is serving
   gRPC      {scheme}://{}
   HTTP      http://{}
-  database  {database}
+  database  {database}{queue}
 Try, with YEYAK_URL={scheme}://{} in the environment:
   cargo run --example book_a_stay      sign up, book, pay, cancel
   yeyak call --list                    every service
@@ -107,17 +123,20 @@ Nothing to find? `yeyak serve --demo` loads 300 properties first.",
     _ = output::say(text.trim_end());
 }
 
-/// Done when the process is told to end: Ctrl-C, or SIGTERM.
-async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Done when the process is told to end: Ctrl-C, or SIGTERM. Listens from now on.
+fn asked_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let mut terminate = {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => tokio::select! { _ = interrupt => {} _ = terminate.recv() => {} },
-            Err(_) => drop(interrupt.await),
+        signal(SignalKind::terminate()).ok()
+    };
+    async move {
+        let interrupt = tokio::signal::ctrl_c();
+        #[cfg(unix)]
+        if let Some(terminate) = &mut terminate {
+            tokio::select! { _ = interrupt => {} _ = terminate.recv() => {} }
+            return;
         }
+        drop(interrupt.await);
     }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
 }

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use clap::Args;
 use etcetera::BaseStrategy;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use yeyak::proto::member::v1::Tokens;
+use yeyak::Client;
+use yeyak::proto::member::v1::{RefreshSessionRequest, Tokens};
 
 use super::failure::Failure;
+use super::output;
 use crate::kit::clock::{Clock, SystemClock, Time};
 
 /// A token that expires sooner than this is refreshed first.
@@ -92,7 +95,7 @@ impl SessionFile {
             Some(path) => path.clone(),
             None => default_path()?,
         };
-        let all = match fs::read(&path) {
+        let all: BTreeMap<String, Session> = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 let path = path.display();
                 Failure::failed(format!("the session file {path} is damaged ({error}); delete it and log in again"))
@@ -100,25 +103,50 @@ impl SessionFile {
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(unusable(&path, &error)),
         };
+        let all = all.into_iter().map(|(url, session)| (server(&url), session)).collect();
         Ok(Sessions { path, all })
+    }
+
+    /// The session of `yeyak login` at a server, refreshed when it is about to expire.
+    pub(super) async fn logged_in(&self, client: &Client, url: &str) -> Result<Option<Session>, Failure> {
+        let mut sessions = self.read()?;
+        let Some(session) = sessions.of(url).cloned() else { return Ok(None) };
+        if !session.is_stale() {
+            return Ok(Some(session));
+        }
+        let request = RefreshSessionRequest { refresh_token: session.refresh_token().to_owned() };
+        match client.auth().refresh_session(request).await {
+            Ok(answer) => {
+                let fresh = Session::new(&session.email, answer.tokens.unwrap_or_default());
+                sessions.keep(url, fresh.clone())?;
+                Ok(Some(fresh))
+            }
+            Err(error) => {
+                output::note(format!(
+                    "yeyak: the session of {} has ended ({error}); calling as nobody (`yeyak logout` forgets it)",
+                    session.email
+                ));
+                Ok(None)
+            }
+        }
     }
 }
 
 impl Sessions {
     /// The session of a server.
     pub(super) fn of(&self, url: &str) -> Option<&Session> {
-        self.all.get(url)
+        self.all.get(&server(url))
     }
 
     /// Keeps the session of a server.
     pub(super) fn keep(&mut self, url: &str, session: Session) -> Result<(), Failure> {
-        self.all.insert(url.to_owned(), session);
+        self.all.insert(server(url), session);
         self.write()
     }
 
     /// Forgets the session of a server.
     pub(super) fn forget(&mut self, url: &str) -> Result<(), Failure> {
-        self.all.remove(url);
+        self.all.remove(&server(url));
         self.write()
     }
 
@@ -131,6 +159,17 @@ impl Sessions {
         let text = serde_json::to_vec_pretty(&self.all).map_err(Failure::failed)?;
         write_private(&self.path, &text).map_err(|error| unusable(&self.path, &error))
     }
+}
+
+/// A server by whatever name it is called: this machine has several, and a port may go without saying.
+fn server(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
+    if matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+        && parsed.set_host(Some("localhost")).is_err()
+    {
+        return url.to_owned();
+    }
+    parsed.as_str().trim_end_matches('/').to_owned()
 }
 
 fn default_path() -> Result<PathBuf, Failure> {
@@ -165,6 +204,22 @@ mod tests {
 
     fn session(token: &str) -> Session {
         Session::new("mina@example.kr", Tokens { access_token: token.to_owned(), ..Tokens::default() })
+    }
+
+    #[test]
+    fn a_server_is_the_same_by_any_of_its_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = SessionFile { path: Some(folder.path().join("session.json")) };
+        file.read().unwrap().keep("http://localhost:7070/", session("a")).unwrap();
+
+        let sessions = file.read().unwrap();
+
+        for same in ["http://127.0.0.1:7070", "http://127.0.0.1:7070/", "http://LOCALHOST:7070", "http://[::1]:7070"] {
+            assert_eq!(sessions.of(same).map(Session::access_token), Some("a"), "{same}");
+        }
+        for other in ["https://localhost:7070", "http://localhost:7071", "http://10.0.0.1:7070", "http://localhost"] {
+            assert!(sessions.of(other).is_none(), "{other}");
+        }
     }
 
     #[test]

@@ -46,13 +46,24 @@ impl Inventory {
     }
 }
 
+/// The room nights of a booking.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct RoomNights {
+    /// What it has.
+    pub own: i64,
+    /// What it holds beside that, for a change that is not paid.
+    pub pending: i64,
+}
+
 impl Inventory {
     /// How many room nights each booking has.
-    pub async fn rooms_by_booking(&self) -> Result<HashMap<BookingId, i64>, Error> {
+    pub async fn rooms_by_booking(&self) -> Result<HashMap<BookingId, RoomNights>, Error> {
         let conn = self.kit.db.read();
-        let mut rooms = HashMap::new();
+        let mut rooms: HashMap<_, RoomNights> = HashMap::new();
         for (_, hold) in store::all_holds(conn).await? {
-            *rooms.entry(hold.booking).or_default() += hold.rooms * i64::from(hold.nights.count());
+            let of = rooms.entry(hold.booking).or_default();
+            let pending = hold.line >= i64::from(super::PENDING_LINE);
+            *(if pending { &mut of.pending } else { &mut of.own }) += hold.rooms * i64::from(hold.nights.count());
         }
         Ok(rooms)
     }

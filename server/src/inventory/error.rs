@@ -28,6 +28,8 @@ pub enum InventoryError {
         date: Date,
         /// How many are held and sold.
         taken: i64,
+        /// Holds on such nights whose time is over: once their bookings are expired, another try may succeed.
+        stale: Vec<StaleHold>,
     },
 }
 
@@ -53,7 +55,7 @@ impl Fault for InventoryError {
                 let dates: Vec<_> = dates.iter().map(Date::to_string).collect();
                 vec![("room_type_id", room_type.to_string()), ("dates", dates.join(","))]
             }
-            Self::RoomsSold { room_type, date, taken } => {
+            Self::RoomsSold { room_type, date, taken, .. } => {
                 vec![
                     ("room_type_id", room_type.to_string()),
                     ("date", date.to_string()),

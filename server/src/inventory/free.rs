@@ -1,10 +1,11 @@
 //! How many rooms are free, answered from memory.
 //!
 //! Freshness: what this process has committed is seen by the next [`FreeRooms::refresh`], and holds end on time at every
-//! look. On embedded backends there is no other process. Nothing is sold by it: a hold asks the table.
+//! look. What another process has committed is seen once [`FreeRooms::changed`] was told of it; while nobody can tell, they
+//! are [behind](FreeRooms::is_behind). Nothing is sold by it: a hold asks the table.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::model::{self, Hold, RoomNight};
@@ -33,22 +34,52 @@ pub struct FreeRooms {
     /// Room types that have changed since they were read, each with the number of its last change.
     changed: Arc<Mutex<HashMap<RoomTypeId, u64>>>,
     changes: Arc<AtomicU64>,
+    /// Whether what other processes did could not be asked for.
+    behind: Arc<AtomicBool>,
     /// Held by who reads, so that whoever comes behind finds what was committed before it came.
     reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl FreeRooms {
     pub(super) fn new(kit: Kit) -> Self {
-        Self { kit, known: Arc::default(), changed: Arc::default(), changes: Arc::default(), reading: Arc::default() }
+        Self {
+            kit,
+            known: Arc::default(),
+            changed: Arc::default(),
+            changes: Arc::default(),
+            behind: Arc::default(),
+            reading: Arc::default(),
+        }
     }
 
     /// Reads a room type again once the transaction has committed.
     pub(super) fn changes_with(&self, tx: &Tx, room_type: RoomTypeId) {
-        let (changed, changes) = (self.changed.clone(), self.changes.clone());
-        tx.on_commit(move || {
-            let change = changes.fetch_add(1, Ordering::Relaxed);
-            _ = changed.lock().expect("nothing panics while it is held").insert(room_type, change);
-        });
+        let free = self.clone();
+        tx.on_commit(move || free.changed(room_type));
+    }
+
+    /// Reads a room type again before it is next asked for.
+    pub fn changed(&self, room_type: RoomTypeId) {
+        let change = self.changes.fetch_add(1, Ordering::Relaxed);
+        self.changed.lock().expect("nothing panics while it is held").insert(room_type, change);
+    }
+
+    /// Reads every room type again before it is next asked for.
+    pub fn all_changed(&self) {
+        let known: Vec<_> = self.known.read().expect("nothing panics while it is held").keys().copied().collect();
+        for room_type in known {
+            self.changed(room_type);
+        }
+    }
+
+    /// Says whether what other processes did could not be asked for.
+    pub fn set_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    /// Whether others may have sold what is still counted here.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// Reads what has changed, and what was never read. To be called before [`Self::free`], for the room types that will be

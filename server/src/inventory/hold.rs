@@ -28,7 +28,7 @@ pub struct Wanted {
 
 impl Inventory {
     /// Holds every night that is wanted, or none, until `expire_time`. Refused with the nights that have too few rooms, and
-    /// with the holds on them whose time is over.
+    /// with the holds on them whose time is over; whoever goes on with the transaction holds nothing by it then.
     pub async fn hold(
         &self,
         tx: &Tx,
@@ -38,24 +38,27 @@ impl Inventory {
     ) -> Result<(), Error> {
         let mut wanted = wanted.to_vec();
         wanted.sort_by_key(|line| (line.room_type, line.nights.check_in()));
-        for line in wanted {
-            let rooms = i64::from(line.rooms);
-            store::materialise(tx, line.room_type, line.nights.dates(), i64::from(line.room_count)).await?;
-            let nights = store::lock(tx, line.room_type, line.nights).await?;
-            let full: Vec<_> = nights.iter().filter(|night| night.left() < rooms).map(|night| night.date).collect();
+        for (done, line) in wanted.iter().enumerate() {
+            let (room_type, nights, rooms) = (line.room_type, line.nights, i64::from(line.rooms));
+            let taken = store::take(tx, room_type, nights, rooms, i64::from(line.room_count)).await?;
+            let full: Vec<_> = nights.dates().filter(|date| !taken.contains(date)).collect();
             if !full.is_empty() {
-                return Err(self.refusal(tx, &line, full).await?);
+                store::give(tx, room_type, &taken, rooms).await?;
+                for line in &wanted[..done] {
+                    self.let_go(tx, booking, line).await?;
+                }
+                return Err(self.refusal(tx, line, full).await?);
             }
-            // Asserted again by the write itself: what was read a moment ago is no guard.
-            if store::take(tx, line.room_type, line.nights, rooms).await? < u64::from(line.nights.count()) {
-                return Err(Error::lost(line.room_type));
-            }
-            let hold =
-                Hold { booking, line: i64::from(line.line), nights: line.nights, rooms, sold: false, expire_time };
-            store::insert_hold(tx, line.room_type, &hold).await?;
-            self.free.changes_with(tx, line.room_type);
+            let hold = Hold { booking, line: i64::from(line.line), nights, rooms, sold: false, expire_time };
+            store::insert_hold(tx, room_type, &hold).await?;
+            self.free.changes_with(tx, room_type);
         }
         Ok(())
+    }
+
+    async fn let_go(&self, tx: &Tx, booking: BookingId, line: &Wanted) -> Result<(), Error> {
+        store::delete_hold(tx, booking, line.line).await?;
+        store::shift(tx, line.room_type, line.nights, -i64::from(line.rooms), 0).await
     }
 
     async fn refusal(&self, tx: &Tx, line: &Wanted, dates: Vec<Date>) -> Result<Error, Error> {
@@ -63,5 +66,41 @@ impl Inventory {
         let stale = store::stale_holds(&**tx, line.room_type, line.nights, now).await?;
         let stale = stale.into_iter().map(|hold| StaleHold { booking: hold.booking }).collect();
         Ok(InventoryError::NightsTaken { room_type: line.room_type, dates, stale }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Harness;
+
+    /// Guard: what was taken before the refusal is given back by it.
+    #[tokio::test]
+    async fn a_transaction_that_goes_on_after_a_refusal_holds_nothing_by_it() {
+        let yeyak = Harness::new().await;
+        let inventory = Inventory::new(yeyak.kit.clone());
+        let date = |text: &str| text.parse::<Date>().expect("a date");
+        let (first, middle, last) = (date("2026-05-01"), date("2026-05-02"), date("2026-05-03"));
+        let now = yeyak.kit.clock.now();
+        let mut room_types = [RoomTypeId::new(&yeyak.kit.ids, now), RoomTypeId::new(&yeyak.kit.ids, now)];
+        room_types.sort();
+        let line = |line: u16, room_type, check_in, check_out| {
+            let nights = Nights::between(check_in, check_out).expect("a stay");
+            Wanted { line, room_type, nights, rooms: 1, room_count: 1 }
+        };
+        let [one, other] = [1, 2].map(|_| BookingId::new(&yeyak.kit.ids, now));
+        let hold = async |booking, wanted: &[Wanted]| {
+            // Goes on, whatever became of it.
+            yeyak.db.write(async |tx| Ok(inventory.hold(&tx, booking, wanted, None).await)).await.expect("commits")
+        };
+        hold(one, &[line(0, room_types[1], middle, last)]).await.expect("is free");
+
+        let both = [line(0, room_types[0], first, last), line(1, room_types[1], first, last)];
+        let refused = hold(other, &both).await.expect_err("its last night is full");
+
+        let Some(InventoryError::NightsTaken { dates, .. }) = refused.fault() else { panic!("{refused}") };
+        assert_eq!(*dates, [middle]);
+        let left = [line(0, room_types[0], first, last), line(1, room_types[1], first, middle)];
+        hold(other, &left).await.expect("nothing of it is held");
     }
 }

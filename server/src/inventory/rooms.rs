@@ -1,7 +1,6 @@
 //! What stays ask of inventory: how many rooms are free, and that so many be for sale.
 
 use async_trait::async_trait;
-use sea_orm::DatabaseBackend;
 
 use super::{Inventory, store};
 use crate::error::Error;
@@ -22,10 +21,10 @@ impl Availability for Inventory {
 #[async_trait]
 impl Rooms for Inventory {
     async fn refresh(&self, room_types: &[RoomTypeId]) -> Result<(), Error> {
-        // Other processes may have sold since: on PostgreSQL a few room types are always read again.
-        match self.kit.db.backend() {
-            DatabaseBackend::Postgres => self.free.reread(room_types).await,
-            _ => self.free.refresh(room_types).await,
+        // Other processes may have sold since.
+        match self.kit.db.is_shared() {
+            true => self.free.reread(room_types).await,
+            false => self.free.refresh(room_types).await,
         }
     }
 
@@ -33,8 +32,16 @@ impl Rooms for Inventory {
         self.free.refresh_changed().await
     }
 
+    fn is_behind(&self) -> bool {
+        self.free.is_behind()
+    }
+
     async fn set_rooms(&self, tx: &Tx, room_type: RoomTypeId, dates: &[Date], rooms: u32) -> Result<(), Error> {
         Self::set_rooms(self, tx, room_type, dates, rooms).await
+    }
+
+    async fn make_way(&self, refused: &Error) -> Result<bool, Error> {
+        self.end_stale(refused).await
     }
 
     async fn counted(&self, tx: &Tx, room_type: RoomTypeId, from: Date) -> Result<Vec<Date>, Error> {

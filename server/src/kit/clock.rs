@@ -54,3 +54,30 @@ impl Clock for ManualClock {
         DateTime::from_timestamp_micros(self.micros.load(Ordering::SeqCst)).expect("set from a valid instant")
     }
 }
+
+/// A stretch of time for people to read: `300 ms`, `2 s`, `1.5 s`, `3 min`, `2 min 30 s`.
+pub fn words(stretch: std::time::Duration) -> String {
+    let (seconds, millis) = (stretch.as_secs(), stretch.subsec_millis());
+    match (seconds / 60, seconds % 60) {
+        (0, 0) => format!("{millis} ms"),
+        (0, _) if millis >= 100 => format!("{seconds}.{} s", millis / 100),
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod words_tests {
+    use std::time::Duration;
+
+    use super::words;
+
+    #[test]
+    fn a_stretch_of_time_is_read_as_people_say_it() {
+        let cases = [(2_000, "2 s"), (300, "300 ms"), (1_560, "1.5 s"), (180_000, "3 min"), (150_500, "2 min 30 s")];
+        for (millis, told) in cases {
+            assert_eq!(words(Duration::from_millis(millis)), told);
+        }
+    }
+}

@@ -99,6 +99,12 @@ typed_id!(
     "booking"
 );
 
+typed_id!(
+    /// The id of a move of a booking to other dates that is paid first. It stands here because payments are made for one.
+    ChangeId,
+    "change"
+);
+
 /// Where ids and other chance come from: the machine's randomness, or a seed in tests.
 #[derive(Debug)]
 pub struct Ids {

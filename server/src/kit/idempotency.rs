@@ -15,6 +15,7 @@ use yeyak_proto::{Mutation, REPLAYED_HEADER};
 use std::sync::Arc;
 
 use super::clock::{Clock, Time};
+use super::forget;
 use super::keyring::{Keyring, Purpose};
 use super::tx::{Db, Tx};
 use super::violation::Violations;
@@ -33,17 +34,32 @@ pub struct RequestKey {
 impl RequestKey {
     /// Reads the `request_id` of a request; without one, every call is a request of its own.
     pub fn of<M: Mutation>(message: &M, violations: &mut Violations) -> Self {
-        let id = match message.request_id() {
-            "" => None,
-            text => {
-                let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
-                violations.require("request_id", id.is_some(), "must be a UUID of 36 characters");
-                id
-            }
-        };
+        let id = request_id(message, violations);
         let body = id.map(|_| message.fingerprint()).unwrap_or_default();
         Self { id, body }
     }
+}
+
+impl RequestKey {
+    /// Tells requests apart by a secret too, of which a MAC is kept as of the body.
+    #[must_use]
+    pub fn and(mut self, secret: &[u8]) -> Self {
+        if self.id.is_some() {
+            self.body.extend_from_slice(secret);
+        }
+        self
+    }
+}
+
+/// The `request_id` of a request that needs no record, since what it makes is unique by the id itself.
+pub fn request_id<M: Mutation>(message: &M, violations: &mut Violations) -> Option<Uuid> {
+    let text = message.request_id();
+    if text.is_empty() {
+        return None;
+    }
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+    violations.require("request_id", id.is_some(), "must be a UUID of 36 characters");
+    id
 }
 
 /// A request that may be recorded: who asked what, under which id.
@@ -58,6 +74,8 @@ struct Row {
     method: &'static str,
     id: Uuid,
     fingerprint: Vec<u8>,
+    /// What the fingerprint is of.
+    message: Arc<[u8]>,
     now: Time,
     expire_time: Time,
 }
@@ -164,8 +182,9 @@ impl Requests {
     fn record(&self, caller: Uuid, method: &'static str, key: &RequestKey) -> Record {
         let row = key.id.map(|id| {
             let now = self.clock.now();
-            let fingerprint = self.keys.mac(Purpose::Request, &[method.as_bytes(), &key.body].concat()).to_vec();
-            Row { caller, method, id, fingerprint, now, expire_time: now + life(method) }
+            let message: Arc<[u8]> = [method.as_bytes(), &key.body].concat().into();
+            let fingerprint = self.keys.mac(Purpose::Request, &message).to_vec();
+            Row { caller, method, id, fingerprint, message, now, expire_time: now + life(method) }
         });
         Record { row }
     }
@@ -177,17 +196,16 @@ impl Requests {
         if found.expire_time <= row.now {
             return Ok(None);
         }
-        if found.fingerprint != row.fingerprint {
+        // By any of our keys: the keys may have been rotated since.
+        if !self.keys.verify(Purpose::Request, &row.message, &found.fingerprint) {
             return Err(RequestIdReused { id: row.id }.into());
         }
         Ok(Some(found.result))
     }
 
-    /// Deletes the records that have expired; true when there may be more.
+    /// Deletes a slice of the records that have expired; whether there may be more.
     pub async fn tidy(&self) -> Result<bool, Error> {
-        let now = self.clock.now();
-        let gone = Entity::delete_many().filter(Column::ExpireTime.lte(now)).exec(self.db.schema_connection()).await?;
-        Ok(gone.rows_affected > 0)
+        forget::until::<Entity>(&self.db, Column::ExpireTime, self.clock.now()).await
     }
 }
 
@@ -232,3 +250,36 @@ struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Harness;
+    use crate::kit::id::Ids;
+
+    async fn ask(requests: &Requests, db: &Db, key: &RequestKey, result: Uuid) -> Result<Reply<Uuid>, Error> {
+        let run = async |record: Record| {
+            db.write(async |tx| record.put(&tx, result).await).await?;
+            Ok(result)
+        };
+        requests.once(Uuid::nil(), "CreateBooking", key, async |found| Ok(found), run).await
+    }
+
+    /// Guard: the fingerprint is compared under every key.
+    #[tokio::test]
+    async fn a_request_from_before_a_rotation_is_known_after_it() {
+        let yeyak = Harness::new().await;
+        let mut rotated = Keyring::generate(&Ids::seeded(7));
+        rotated.rotate(&Ids::seeded(8));
+        let [before, after] = [Keyring::generate(&Ids::seeded(7)), rotated]
+            .map(|keys| Requests::new(yeyak.db.clone(), yeyak.clock.clone(), Arc::new(keys)));
+        let key = RequestKey { id: Some(Uuid::from_u128(1)), body: b"two nights".to_vec() };
+        let first = ask(&before, &yeyak.db, &key, Uuid::from_u128(2)).await.expect("runs");
+
+        let again = ask(&after, &yeyak.db, &key, Uuid::from_u128(3)).await.expect("is known");
+        let other = ask(&after, &yeyak.db, &RequestKey { body: b"three nights".to_vec(), ..key }, Uuid::nil()).await;
+
+        assert_eq!((first.replayed, again.replayed, again.value), (false, true, first.value));
+        assert_eq!(other.expect_err("another request").reason(), ErrorReason::RequestIdReused);
+    }
+}

@@ -16,6 +16,11 @@ pub trait Job: Debug + Send + Sync + 'static {
     /// How long it rests between two runs.
     fn every(&self) -> Duration;
 
+    /// How long one run may take before it counts as hung.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+
     /// Does what is due; how much that was. Idempotent.
     async fn run(&self) -> Result<u64, Error>;
 }

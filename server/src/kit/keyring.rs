@@ -12,7 +12,7 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::hmac;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-pub use self::store::KeyringError;
+pub use self::store::{KeyStore, KeyringError};
 use super::id::Ids;
 
 const NONCE: usize = 12;
@@ -34,6 +34,8 @@ pub enum Purpose {
     Personal,
     /// Opens the built-in payment simulator.
     Simulator,
+    /// Makes and checks the codes of coupons.
+    CouponCode,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::EmailIndex => b"yeyak email index",
             Self::Personal => b"yeyak personal",
             Self::Simulator => b"yeyak simulator",
+            Self::CouponCode => b"yeyak coupon code",
         }
     }
 }
@@ -131,8 +134,15 @@ impl Keyring {
     }
 
     fn of(roots: Vec<Root>, signing: Vec<SigningKey>) -> Self {
-        let purposes =
-            [Purpose::Page, Purpose::Request, Purpose::Quote, Purpose::Token, Purpose::EmailIndex, Purpose::Simulator];
+        let purposes = [
+            Purpose::Page,
+            Purpose::Request,
+            Purpose::Quote,
+            Purpose::Token,
+            Purpose::EmailIndex,
+            Purpose::Simulator,
+            Purpose::CouponCode,
+        ];
         let derived = purposes.map(|purpose| (purpose, roots.iter().map(|root| root.mac_key(purpose)).collect()));
         Self { roots, signing, derived: derived.into() }
     }

@@ -81,6 +81,16 @@ impl Leases {
             .await
     }
 
+    /// Gives up a lease of this process that it has no use for any more.
+    pub async fn give_up(&self, job: &str) -> Result<(), Error> {
+        self.db
+            .write(async |tx| {
+                Entity::delete_by_id(job).filter(Column::Holder.eq(self.holder)).exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Gives up every lease of this process, so that another need not wait for their end.
     pub async fn release_all(&self) -> Result<(), Error> {
         let now = self.clock.now();

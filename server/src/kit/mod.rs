@@ -5,6 +5,7 @@ pub mod check;
 pub mod clock;
 pub mod crash;
 pub mod date;
+pub(crate) mod forget;
 pub mod id;
 pub mod idempotency;
 pub mod inbox;
@@ -12,9 +13,13 @@ pub mod job;
 pub mod keyring;
 pub mod lease;
 pub mod money;
+pub mod news;
 pub mod outbox;
 pub mod page;
+pub mod request;
+pub(crate) mod suggest;
 pub mod trace;
+pub mod turn;
 pub mod tx;
 pub mod violation;
 
@@ -51,7 +56,7 @@ impl Kit {
     /// Puts the kit together.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, keys: Arc<Keyring>) -> Self {
         let requests = Requests::new(db.clone(), clock.clone(), keys.clone());
-        let outbox = Outbox::new(ids.clone(), clock.clone());
+        let outbox = Outbox::new(&db, ids.clone(), clock.clone());
         Self { db, clock, ids, keys, requests, outbox, crash: Crash::default() }
     }
 }

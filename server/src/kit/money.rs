@@ -13,6 +13,9 @@ impl Currency {
     /// The won, which has no minor unit.
     pub const KRW: Self = Self(*b"KRW");
 
+    /// Points, which are no money: a code that ISO 4217 has given to nothing.
+    pub const POINTS: Self = Self(*b"PTS");
+
     /// Its three letters.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).expect("made of ASCII letters")

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use prost::{Message, Name};
 use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
-use tokio::sync::Notify;
 
 use super::caller::Actor;
 use super::clock::Clock;
 use super::id::Ids;
+use super::news::News;
 use super::trace;
-use super::tx::Tx;
+use super::tx::{Db, Tx};
 use crate::error::Error;
 
 /// What changed, and who changed it.
@@ -30,12 +30,13 @@ pub struct Cause<'a> {
 pub struct Outbox {
     ids: Arc<Ids>,
     clock: Arc<dyn Clock>,
-    wake: Arc<Notify>,
+    /// Tells that something was put.
+    pub news: News,
 }
 
 impl Outbox {
-    pub(super) fn new(ids: Arc<Ids>, clock: Arc<dyn Clock>) -> Self {
-        Self { ids, clock, wake: Arc::default() }
+    pub(super) fn new(db: &Db, ids: Arc<Ids>, clock: Arc<dyn Clock>) -> Self {
+        Self { ids, clock, news: News::new(db.clone(), "yeyak_outbox") }
     }
 
     /// Writes an event, to be published once the transaction has committed.
@@ -53,14 +54,8 @@ impl Outbox {
             claim_time: ActiveValue::Set(None),
         };
         Entity::insert(row).exec_without_returning(&**tx).await?;
-        let wake = self.wake.clone();
-        tx.on_commit(move || wake.notify_one());
+        self.news.tell_on_commit(tx);
         Ok(())
-    }
-
-    /// Waits until something was put by this process.
-    pub async fn news(&self) {
-        self.wake.notified().await;
     }
 }
 

@@ -53,6 +53,26 @@ impl PageKey for Uuid {
     }
 }
 
+impl PageKey for String {
+    fn encode(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+impl PageKey for i64 {
+    fn encode(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_be_bytes(bytes.try_into().ok()?))
+    }
+}
+
 impl PageKey for Date {
     fn encode(&self) -> Vec<u8> {
         self.num_days_from_ce().to_be_bytes().to_vec()

@@ -3,31 +3,42 @@
 //! Promises:
 //! - what `write` returned as done is on disk;
 //! - a body that fails leaves nothing behind, and nothing else of its batch fails with it;
-//! - what was put with [`Tx::on_commit`] runs after the commit, and only then.
+//! - what was put with [`Tx::on_commit`] runs after the commit, also when its word was lost; never after a refusal.
 
 mod batch;
+mod lane;
+mod open;
+mod replica;
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use self::batch::Batches;
+pub use self::lane::as_job;
+pub use self::open::DatabaseSettings;
+use self::replica::Replica;
 use crate::error::{Error, Unavailable};
 
 /// How often a body is run again when the database asks for it.
 const TRIES: u32 = 6;
 /// A body that takes longer than this has gone wrong, and holds up all others.
 const PATIENCE: Duration = Duration::from_secs(10);
+const ROLLBACK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The database: reads on a pool, writes by [`Db::write`].
 #[derive(Clone)]
 pub struct Db {
     read: DatabaseConnection,
     writes: Writes,
+    /// Connections of background work, so that it never takes those of calls; none on SQLite.
+    jobs: Option<DatabaseConnection>,
+    replica: Option<Replica>,
 }
 
 #[derive(Clone)]
@@ -49,9 +60,42 @@ type Hook = Box<dyn FnOnce() + Send>;
 type Hooks = Arc<Mutex<Vec<Hook>>>;
 
 impl Tx {
-    /// Runs something, quick and infallible, once the transaction is on disk: a cache told, a watcher woken.
+    /// Runs something, quick and infallible, once the transaction is on disk, or may be: a cache told, a watcher woken. Whoever
+    /// hears of it looks at the rows.
     pub fn on_commit(&self, hook: impl FnOnce() + Send + 'static) {
         self.hooks.lock().expect("nothing panics while it pushes").push(Box::new(hook));
+    }
+
+    /// Whether other transactions may change rows at the same moment. SQLite has one writer.
+    pub fn has_others(&self) -> bool {
+        self.get_database_backend() == DatabaseBackend::Postgres
+    }
+
+    /// Waits for other transactions under the same key, and keeps those that come behind waiting until this one ends: for a
+    /// limit over rows that can't be locked, since they are not there yet. SQLite has one writer, which is turn enough.
+    ///
+    /// Before any other lock of the transaction.
+    pub async fn take_turn(&self, key: Uuid) -> Result<(), Error> {
+        self.wait_for_turn("SELECT pg_advisory_xact_lock($1)", key).await
+    }
+
+    /// Takes a turn together with others who share it, behind whoever waits for one alone: for many who rest on a row that
+    /// few change. (A shared lock of the row itself would keep who changes it waiting for as long as others come.)
+    ///
+    /// Before any other lock of the transaction.
+    pub async fn share_turn(&self, key: Uuid) -> Result<(), Error> {
+        self.wait_for_turn("SELECT pg_advisory_xact_lock_shared($1)", key).await
+    }
+
+    async fn wait_for_turn(&self, lock: &str, key: Uuid) -> Result<(), Error> {
+        if self.has_others() {
+            // Keys that collide wait for each other without need, and that is all.
+            let (high, low) = key.as_u64_pair();
+            let key = i64::from_ne_bytes((high ^ low).to_ne_bytes());
+            let lock = Statement::from_sql_and_values(DatabaseBackend::Postgres, lock, [key.into()]);
+            self.execute_raw(lock).await?;
+        }
+        Ok(())
     }
 }
 
@@ -76,49 +120,82 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    /// Opens a database by its URL: `sqlite:path`, made when it is missing, or `postgres://…`.
-    pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
-        match url.strip_prefix("sqlite:") {
-            Some(path) => Self::sqlite(path.trim_start_matches("//"), connections).await,
+    /// Opens a database: `sqlite:path`, made when it is missing, or `postgres://…`. A PostgreSQL that can't be reached yet
+    /// is no error: connections are made when a statement needs one.
+    pub async fn open(settings: &DatabaseSettings) -> Result<Self, Error> {
+        match settings.url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let (write, read) = open::sqlite(path.trim_start_matches("//"), settings.connections).await?;
+                Ok(Self { read, writes: Writes::Batched(Batches::start(write)), jobs: None, replica: None })
+            }
             None => {
-                let mut options = ConnectOptions::new(url);
-                options.max_connections(connections).sqlx_logging(false);
-                let pool = Database::connect(options).await?;
-                Ok(Self { read: pool.clone(), writes: Writes::Pooled(pool) })
+                let pool = open::postgres(settings, &settings.url, "calls", settings.connections).await?;
+                let jobs = open::postgres(settings, &settings.url, "jobs", settings.job_connections).await?;
+                let replica = match &settings.replica {
+                    Some(url) => {
+                        let pool = open::postgres(settings, url, "replica", settings.connections).await?;
+                        Some(Replica::new(pool, settings.replica_lag))
+                    }
+                    None => None,
+                };
+                Ok(Self { read: pool.clone(), writes: Writes::Pooled(pool), jobs: Some(jobs), replica })
             }
         }
     }
 
-    async fn sqlite(path: &str, connections: u32) -> Result<Self, Error> {
-        let options = |connections| {
-            let mut options = ConnectOptions::new(format!("sqlite:{path}?mode=rwc"));
-            options.max_connections(connections).min_connections(1).sqlx_logging(false).test_before_acquire(false);
-            options.map_sqlx_sqlite_opts(|sqlite| {
-                sqlite
-                    .pragma("journal_mode", "WAL")
-                    // FULL: an answer given must outlive a power cut, not only a crash of the process.
-                    .pragma("synchronous", "FULL")
-                    .pragma("busy_timeout", "5000")
-                    // For each connection: the system's own cache holds the file.
-                    .pragma("cache_size", "-4000")
-                    .foreign_keys(true)
-                    .statement_cache_capacity(512)
-            });
-            options
-        };
-        let write = Database::connect(options(1)).await?;
-        let read = Database::connect(options(connections)).await?;
-        Ok(Self { read, writes: Writes::Batched(Batches::start(write)) })
-    }
-
     /// The pool for reads outside a transaction. Each statement sees all that was committed before it.
     pub fn read(&self) -> &DatabaseConnection {
-        &self.read
+        match &self.jobs {
+            Some(jobs) if lane::is_job() => jobs,
+            _ => &self.read,
+        }
+    }
+
+    /// The pool for large reads that may be a few seconds old: the replica, while it follows closely enough, else the
+    /// database itself. Never for what a caller may just have written.
+    pub async fn read_late(&self) -> &DatabaseConnection {
+        match &self.replica {
+            Some(replica) if replica.is_close().await => replica.pool(),
+            _ => self.read(),
+        }
     }
 
     /// Which database it is.
     pub fn backend(&self) -> DatabaseBackend {
         self.read.get_database_backend()
+    }
+
+    /// Whether other processes may change the tables: a SQLite file is locked by its one server.
+    pub fn is_shared(&self) -> bool {
+        self.backend() != DatabaseBackend::Sqlite
+    }
+
+    /// The pools by name, with how many connections each has open and how many of those are idle.
+    pub fn pools(&self) -> Vec<(&'static str, u32, usize)> {
+        let size = |name, pool: &DatabaseConnection| match self.backend() {
+            DatabaseBackend::Postgres => {
+                let pool = pool.get_postgres_connection_pool();
+                (name, pool.size(), pool.num_idle())
+            }
+            _ => {
+                let pool = pool.get_sqlite_connection_pool();
+                (name, pool.size(), pool.num_idle())
+            }
+        };
+        let others = [("jobs", self.jobs.as_ref()), ("replica", self.replica.as_ref().map(Replica::pool))];
+        let mut pools = vec![size("calls", &self.read)];
+        pools.extend(others.into_iter().filter_map(|(name, pool)| Some(size(name, pool?))));
+        pools
+    }
+
+    /// Closes every connection of the pools.
+    pub async fn close(&self) {
+        let others = [self.jobs.as_ref(), self.replica.as_ref().map(Replica::pool)];
+        for pool in [Some(&self.read)].into_iter().chain(others).flatten() {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::debug!("a pool could not be closed: {error}");
+            }
+        }
     }
 
     /// The connection that migrations run on.
@@ -142,11 +219,14 @@ impl Db {
         loop {
             let outcome = match &self.writes {
                 Writes::Batched(batches) => batches.write(&op).await,
-                Writes::Pooled(pool) => alone(pool, &op).await,
+                Writes::Pooled(pool) => {
+                    let pool = self.jobs.as_ref().filter(|_| lane::is_job()).unwrap_or(pool);
+                    alone(pool, &op).await
+                }
             };
             tries += 1;
             match outcome {
-                Err(error) if error.is_contention() && tries < TRIES => {
+                Err(error) if error.is_repeatable() && tries < TRIES => {
                     tracing::debug!(tries, "the database asked to try again: {error}");
                     // Tokio's own clock spreads callers enough: each comes here at another moment.
                     tokio::time::sleep(Duration::from_millis(2 << tries)).await;
@@ -170,12 +250,24 @@ where
     let transaction = sole(transaction)?;
     match outcome {
         Ok(value) => {
-            transaction.commit().await?;
-            run(&hooks);
-            Ok(value)
+            // A server that is gone without a word answers nothing: whether the commit is on its disk is not known then.
+            let committed = match timeout(PATIENCE, transaction.commit()).await {
+                Ok(committed) => committed.map_err(|error| Error::from(error).of_commit()),
+                Err(_) => Err(Unavailable { what: "the database" }.into()),
+            };
+            // A cache that goes on with what was may be wrong then; one that reads again is not.
+            let may_be = committed.as_ref().err().is_none_or(|error| error.fault::<Unavailable>().is_some());
+            if may_be {
+                run(&hooks);
+            }
+            committed.map(|()| value)
         }
         Err(error) => {
-            transaction.rollback().await?;
+            match timeout(ROLLBACK_PATIENCE, transaction.rollback()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(lost)) => tracing::debug!("a connection was lost, and its transaction with it: {lost}"),
+                Err(_) => tracing::debug!("a connection does not answer, and its transaction ends with it"),
+            }
             Err(error)
         }
     }
@@ -204,120 +296,4 @@ fn run(hooks: &Hooks) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
-
-    use super::*;
-    use crate::error::NotFound;
-
-    async fn database() -> (tempfile::TempDir, Db) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let db = Db::open(&format!("sqlite:{}/test.db", folder.path().display()), 2).await.expect("opens");
-        db.schema_connection().execute_unprepared("CREATE TABLE n (n INTEGER UNIQUE)").await.expect("creates");
-        (folder, db)
-    }
-
-    #[derive(FromQueryResult)]
-    struct Count {
-        count: i64,
-    }
-
-    async fn count(db: &Db) -> i64 {
-        let statement = Statement::from_string(db.backend(), "SELECT count(*) AS count FROM n");
-        Count::find_by_statement(statement).one(db.read()).await.expect("reads").expect("a row").count
-    }
-
-    async fn insert(tx: &Tx, n: usize) -> Result<(), Error> {
-        tx.execute_unprepared(&format!("INSERT INTO n VALUES ({n})")).await?;
-        Ok(())
-    }
-
-    /// Guard: the savepoint around each operation of a batch.
-    #[tokio::test]
-    async fn a_refusal_takes_nothing_of_its_batch_with_it() {
-        let (_folder, db) = database().await;
-
-        let outcomes = futures::future::join_all((0..100).map(|n| {
-            let db = db.clone();
-            async move {
-                db.write(async |tx| {
-                    insert(&tx, n).await?;
-                    if n % 3 == 0 { Err(NotFound::new("number", n).into()) } else { Ok(()) }
-                })
-                .await
-            }
-        }))
-        .await;
-
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 34);
-        assert_eq!(count(&db).await, 66);
-    }
-
-    /// Guard: a refusal that waits for the commit of its batch. The row that refuses must be there for all to read.
-    #[tokio::test]
-    async fn what_refuses_is_on_disk_before_the_refusal_is_told() {
-        let (_folder, db) = database().await;
-
-        let twins = (0..50).map(|_| async {
-            match db.write(async |tx| insert(&tx, 1).await).await {
-                Ok(()) => 1,
-                Err(_) => count(&db).await,
-            }
-        });
-
-        assert!(futures::future::join_all(twins).await.iter().all(|seen| *seen == 1));
-    }
-
-    #[tokio::test]
-    async fn hooks_run_after_the_commit_and_never_after_a_refusal() {
-        let (_folder, db) = database().await;
-        let ran = Arc::new(AtomicUsize::new(0));
-
-        for refuse in [false, true] {
-            let outcome: Result<(), Error> = db
-                .write(async |tx| {
-                    insert(&tx, 1).await?;
-                    let ran = ran.clone();
-                    tx.on_commit(move || _ = ran.fetch_add(1, Ordering::SeqCst));
-                    if refuse { Err(NotFound::new("number", 1).into()) } else { Ok(()) }
-                })
-                .await;
-            assert_eq!(outcome.is_err(), refuse || count(&db).await != 1);
-        }
-
-        assert_eq!((ran.load(Ordering::SeqCst), count(&db).await), (1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_caller_that_goes_away_leaves_nothing_and_blocks_nobody() {
-        let (_folder, db) = database().await;
-        let stuck = db.write(async |tx| {
-            insert(&tx, 1).await?;
-            std::future::pending::<Result<(), Error>>().await
-        });
-        assert!(timeout(Duration::from_millis(50), stuck).await.is_err());
-
-        db.write(async |tx| insert(&tx, 2).await).await.expect("the writer goes on");
-
-        assert_eq!(count(&db).await, 1);
-    }
-
-    #[tokio::test]
-    async fn an_operation_that_keeps_its_transaction_is_refused() {
-        let (_folder, db) = database().await;
-        let kept = Mutex::new(None);
-        let outcome = db
-            .write(async |tx| {
-                insert(&tx, 1).await?;
-                *kept.lock().expect("free") = Some(tx.clone());
-                Ok(())
-            })
-            .await;
-        drop(kept);
-        assert!(outcome.is_err());
-        db.write(async |tx| insert(&tx, 2).await).await.expect("the writer goes on");
-        assert_eq!(count(&db).await, 1);
-    }
-}
+mod tests;

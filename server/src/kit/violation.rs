@@ -1,6 +1,9 @@
-//! Malformed requests: every violation at once, each with the path of its field.
+//! Malformed requests: every violation at once, a hundred at most, each with the path of its field.
 
 use crate::error::{Error, ErrorReason, Fault};
+
+/// How many violations an answer tells of.
+const LIMIT: usize = 100;
 
 /// Collects what is wrong with a request while it is read.
 #[derive(Debug, Default)]
@@ -16,7 +19,10 @@ impl Violations {
 
     /// Notes that a field is wrong: `must be …`.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.found.push((field.into(), description.into()));
+        // A list of thousands may be wrong in each place; the first ones tell enough.
+        if self.found.len() < LIMIT {
+            self.found.push((field.into(), description.into()));
+        }
     }
 
     /// The value of a field, or a note of what is wrong with it.

@@ -107,9 +107,9 @@ where
         Box::pin(async move {
             let identified = identify(&*authenticate, request.headers(), rpc.method()).await;
             let admitted = match identified {
-                Ok(caller) => rates.check(&caller, peer).map(|()| caller),
+                Ok(caller) => rates.check(&caller, peer).await.map(|()| caller),
                 // Who is refused is counted by address: guessing tokens is not free either.
-                Err(refused) => rates.check(&Caller::Anonymous, peer).and(Err(refused)),
+                Err(refused) => rates.check(&Caller::Anonymous, peer).await.and(Err(refused)),
             };
             match admitted {
                 Ok(caller) => {

@@ -6,22 +6,25 @@
 //! | a verb other than POST | as if it were POST | HTTP 405, INVALID_ARGUMENT |
 //! | a message that can't be read: its bytes, flags or compression | INTERNAL | INVALID_ARGUMENT |
 //! | a message or an answer that is too large | OUT_OF_RANGE | RESOURCE_EXHAUSTED |
-//! | an unknown RPC | UNIMPLEMENTED, bare | UNIMPLEMENTED with a reason |
+//! | an unknown RPC, an encoding that is not supported | UNIMPLEMENTED, bare | UNIMPLEMENTED with a reason |
 //!
-//! What tonic says is known by its lack of details: our own refusals always have some. An encoding that is not
-//! supported keeps tonic's answer, whose `grpc-accept-encoding` tells the client what to send instead.
+//! What tonic says is known by its lack of details: our own refusals always have some. The refusal of an encoding keeps
+//! tonic's `grpc-accept-encoding`, which tells the client what to send instead.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
 use super::body::{Watch, code_in, watched};
 use super::call::{Around, Call};
 use super::{Answer, Request, RequestContext, Response};
 use crate::error::{Error, ErrorReason, refusal};
+
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
 /// Refuses what is not a call, and puts tonic's own answers right.
 #[derive(Clone, Copy, Debug)]
@@ -120,9 +123,20 @@ fn corrected(status: &Status) -> Option<Status> {
             Some(refusal(ErrorReason::MalformedMessage, message, None))
         }
         Code::OutOfRange | Code::ResourceExhausted => Some(too_large(status)),
-        Code::Unimplemented if !status.metadata().contains_key("grpc-accept-encoding") => Some(unknown_method()),
+        Code::Unimplemented => Some(match status.metadata().get(ACCEPT_ENCODING) {
+            Some(accepted) => unknown_encoding(accepted),
+            None => unknown_method(),
+        }),
         _ => None,
     }
+}
+
+fn unknown_encoding(accepted: &MetadataValue<Ascii>) -> Status {
+    let known = accepted.to_str().unwrap_or("identity");
+    let message = format!("this server reads no messages in such an encoding; send one of {known}");
+    let mut status = refusal(ErrorReason::UnknownEncoding, message, None);
+    status.metadata_mut().insert(ACCEPT_ENCODING, accepted.clone());
+    status
 }
 
 fn too_large(status: &Status) -> Status {

@@ -1,63 +1,55 @@
-//! How often one caller may call: a token bucket for each member, API key, and network address without a token.
+//! How often one caller may call: each member, API key, and network address without a token.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use uuid::Uuid;
-
+use crate::backend::rate::{self, Limit, Rate, Who};
+use crate::backend::redis::Redis;
 use crate::error::{Error, ErrorReason, Fault};
 use crate::kit::caller::Caller;
+use crate::kit::clock::Clock;
 
-/// Calls a second, and how many may come at once.
+/// How often, by who calls.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimits {
     /// For a member or an API key.
-    pub member: (u32, u32),
+    pub member: Limit,
     /// For a network address that calls without a token.
-    pub address: (u32, u32),
+    pub address: Limit,
 }
 
 /// Counts calls.
 #[derive(Debug)]
 pub struct Rates {
-    members: DefaultKeyedRateLimiter<Uuid>,
-    addresses: DefaultKeyedRateLimiter<IpAddr>,
-    clock: DefaultClock,
-}
-
-fn quota((rate, burst): (u32, u32)) -> Quota {
-    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst))
+    members: Arc<dyn Rate>,
+    addresses: Arc<dyn Rate>,
 }
 
 impl Rates {
-    /// Counts from nothing.
-    pub fn new(limits: RateLimits) -> Self {
+    /// Counts over all processes when there is a Redis, and otherwise in this one.
+    pub fn new(limits: RateLimits, redis: Option<&Redis>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            members: RateLimiter::keyed(quota(limits.member)),
-            addresses: RateLimiter::keyed(quota(limits.address)),
-            clock: DefaultClock::default(),
+            members: rate::open(redis, "member", limits.member, clock.clone()),
+            addresses: rate::open(redis, "address", limits.address, clock),
         }
     }
 
     /// Counts a call, or refuses it. A call from this process without a token has no address, and is not counted.
-    pub fn check(&self, caller: &Caller, peer: Option<IpAddr>) -> Result<(), Error> {
-        let refused = match (caller, peer) {
-            (Caller::Member(member), _) => self.members.check_key(&member.id.0),
-            (Caller::Service { key, .. }, _) => self.members.check_key(&key.0),
-            (Caller::Anonymous, Some(peer)) => self.addresses.check_key(&peer),
+    pub async fn check(&self, caller: &Caller, peer: Option<IpAddr>) -> Result<(), Error> {
+        let taken = match (caller, peer) {
+            (Caller::Member(member), _) => self.members.take(Who::Id(member.id.0)).await,
+            (Caller::Service { key, .. }, _) => self.members.take(Who::Id(key.0)).await,
+            (Caller::Anonymous, Some(peer)) => self.addresses.take(Who::at(peer)).await,
             (Caller::Anonymous, None) => return Ok(()),
         };
-        refused.map_err(|until| RateLimited { wait: until.wait_time_from(self.clock.now()) }.into())
+        taken.map_err(|wait| RateLimited { wait }.into())
     }
 
     /// Forgets callers that have been silent long enough to have their full burst again.
     pub fn tidy(&self) {
-        self.members.retain_recent();
-        self.addresses.retain_recent();
+        self.members.tidy();
+        self.addresses.tidy();
     }
 }
 
@@ -86,17 +78,24 @@ impl Fault for RateLimited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::clock::{ManualClock, Time};
 
-    #[test]
-    fn a_burst_is_taken_and_then_the_wait_is_told() {
-        let rates = Rates::new(RateLimits { member: (1, 1), address: (1, 3) });
+    #[tokio::test]
+    async fn a_burst_is_taken_and_then_the_wait_is_told() {
+        let limits = RateLimits { member: Limit::per_second(1, 1), address: Limit::per_second(1, 3) };
+        let rates = Rates::new(limits, None, Arc::new(ManualClock::at(Time::UNIX_EPOCH)));
         let peer = Some(IpAddr::from([127, 0, 0, 1]));
 
-        let taken = (0..5).filter(|_| rates.check(&Caller::Anonymous, peer).is_ok()).count();
+        let mut taken = 0;
+        for _ in 0..5 {
+            taken += usize::from(rates.check(&Caller::Anonymous, peer).await.is_ok());
+        }
 
         assert_eq!(taken, 3);
-        let refused = rates.check(&Caller::Anonymous, peer).expect_err("over the limit");
+        let refused = rates.check(&Caller::Anonymous, peer).await.expect_err("over the limit");
         assert_eq!(refused.reason(), ErrorReason::RateLimited);
-        assert!(rates.check(&Caller::Anonymous, Some(IpAddr::from([127, 0, 0, 2]))).is_ok(), "others are not held up");
+        assert_eq!(refused.fault::<RateLimited>().map(|refused| refused.wait), Some(Duration::from_secs(1)));
+        let other = Some(IpAddr::from([127, 0, 0, 2]));
+        assert!(rates.check(&Caller::Anonymous, other).await.is_ok(), "others are not held up");
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger: every movement of money, as one row that names the account it leaves and the account it reaches.
+//! The ledger: every movement of money and of points, as one row that names the account it leaves and the account it reaches.
 //!
 //! Promises:
 //! - every movement is balanced: what one account gives, another gets, and nothing else happens to either;
@@ -20,6 +20,7 @@ use sea_orm::ConnectionTrait;
 pub use self::model::{Account, Balance, Cause, NotAnAccount, Transfer, TransferId};
 use crate::error::Error;
 use crate::kit::Kit;
+use crate::kit::clock::Time;
 use crate::kit::tx::Tx;
 
 /// The ledger of this installation.
@@ -41,6 +42,14 @@ pub async fn transfer(tx: &Tx, kit: &Kit, transfer: &Transfer) -> Result<(), Err
         return Err(Error::internal(format!("a transfer of {} for {}", transfer.amount, transfer.cause_id)));
     }
     store::insert(&**tx, kit, transfer).await
+}
+
+/// Records movements that come together, under ids that others know, in the transaction that causes them.
+pub async fn transfer_all(tx: &Tx, transfers: &[(TransferId, Transfer)], now: Time) -> Result<(), Error> {
+    if let Some((id, none)) = transfers.iter().find(|(_, transfer)| transfer.amount.minor <= 0) {
+        return Err(Error::internal(format!("{id} of {} for {}", none.amount, none.cause_id)));
+    }
+    store::insert_many(&**tx, transfers, now).await
 }
 
 /// The amounts that were moved for one cause, by what caused them.

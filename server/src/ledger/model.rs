@@ -22,8 +22,14 @@ pub enum Account {
     Booking(BookingId),
     /// On its way back to a payer.
     Refunds(String),
-    /// Owed to a seller.
+    /// What the platform itself pays for: below 0, that much was spent.
+    Platform(String),
+    /// Owed to a seller; below 0, owed by them.
     Seller(MemberId),
+    /// A member's points; below 0, owed by them.
+    Points(MemberId),
+    /// A member's points that are set aside.
+    HeldPoints(MemberId),
 }
 
 impl fmt::Display for Account {
@@ -32,14 +38,19 @@ impl fmt::Display for Account {
             Self::Provider(name) => write!(f, "provider:{name}"),
             Self::Booking(id) => write!(f, "booking:{id}"),
             Self::Refunds(provider) => write!(f, "refunds:{provider}"),
+            Self::Platform(purpose) => write!(f, "platform:{purpose}"),
             Self::Seller(id) => write!(f, "seller:{id}"),
+            Self::Points(id) => write!(f, "points:{id}"),
+            Self::HeldPoints(id) => write!(f, "held:{id}"),
         }
     }
 }
 
 /// A string that names no account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be `provider:…`, `refunds:…`, `booking:booking_…` or `seller:member_…`")]
+#[error(
+    "must be `provider:…`, `refunds:…`, `platform:…`, `booking:booking_…`, or `seller:`, `points:` or `held:member_…`"
+)]
 pub struct NotAnAccount;
 
 impl FromStr for Account {
@@ -51,8 +62,11 @@ impl FromStr for Account {
         match kind {
             "provider" if word => Ok(Self::Provider(name.to_owned())),
             "refunds" if word => Ok(Self::Refunds(name.to_owned())),
+            "platform" if word => Ok(Self::Platform(name.to_owned())),
             "booking" => name.parse().map(Self::Booking).map_err(|_| NotAnAccount),
             "seller" => name.parse().map(Self::Seller).map_err(|_| NotAnAccount),
+            "points" => name.parse().map(Self::Points).map_err(|_| NotAnAccount),
+            "held" => name.parse().map(Self::HeldPoints).map_err(|_| NotAnAccount),
             _ => Err(NotAnAccount),
         }
     }
@@ -73,6 +87,18 @@ pub enum Cause {
     CancellationFee,
     /// A booking was used.
     Earned,
+    /// A seller gives back, for a booking, what was theirs already.
+    ClawBack,
+    /// The platform pays a seller what its coupons took off a booking that was used.
+    CouponShare,
+    /// What of that goes back with the price.
+    CouponShareBack,
+    /// The platform pays a seller for the points that a booking was paid by.
+    PointShare,
+    /// Money of a refund that the platform keeps for points that were earned by it and spent.
+    PointsWithheld,
+    /// Points moved; their movement says why, in this word.
+    Points(&'static str),
 }
 
 impl Cause {
@@ -85,6 +111,12 @@ impl Cause {
             Self::RefundFailed => "REFUND_FAILED",
             Self::CancellationFee => "CANCELLATION_FEE",
             Self::Earned => "EARNED",
+            Self::ClawBack => "CLAW_BACK",
+            Self::CouponShare => "COUPON_SHARE",
+            Self::CouponShareBack => "COUPON_SHARE_BACK",
+            Self::PointShare => "POINT_SHARE",
+            Self::PointsWithheld => "POINTS_WITHHELD",
+            Self::Points(why) => why,
         }
     }
 }
@@ -138,8 +170,11 @@ mod tests {
         let accounts = [
             Account::Provider("simulator".to_owned()),
             Account::Refunds("toss".to_owned()),
+            Account::Platform("coupons".to_owned()),
             Account::Booking(BookingId::new(&ids, Time::UNIX_EPOCH)),
             Account::Seller(MemberId::new(&ids, Time::UNIX_EPOCH)),
+            Account::Points(MemberId::new(&ids, Time::UNIX_EPOCH)),
+            Account::HeldPoints(MemberId::new(&ids, Time::UNIX_EPOCH)),
         ];
         for account in accounts {
             assert_eq!(account.to_string().parse(), Ok(account));

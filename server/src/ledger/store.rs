@@ -9,13 +9,41 @@ use super::entity::{ActiveModel, Column, Entity, Model};
 use super::model::{Account, Balance, Cause, Recorded, Transfer, TransferId};
 use crate::error::Error;
 use crate::kit::Kit;
+use crate::kit::clock::Time;
 use crate::kit::money::{Currency, Money};
 use crate::kit::page::Page;
 
 pub(super) async fn insert(conn: &impl ConnectionTrait, kit: &Kit, transfer: &Transfer) -> Result<(), Error> {
     let now = kit.clock.now();
-    let row = ActiveModel {
-        id: ActiveValue::Set(TransferId::new(&kit.ids, now).0),
+    let row = row(TransferId::new(&kit.ids, now), transfer, now);
+    inserted(Entity::insert(row).exec_without_returning(conn).await.map(drop), transfer)
+}
+
+/// Movements that come together, under ids that others know.
+pub(super) async fn insert_many(
+    conn: &impl ConnectionTrait,
+    transfers: &[(TransferId, Transfer)],
+    now: Time,
+) -> Result<(), Error> {
+    for some in transfers.chunks(500) {
+        let rows = some.iter().map(|(id, transfer)| row(*id, transfer, now));
+        inserted(Entity::insert_many(rows).exec_without_returning(conn).await.map(drop), &some[0].1)?;
+    }
+    Ok(())
+}
+
+fn inserted(outcome: Result<(), DbErr>, transfer: &Transfer) -> Result<(), Error> {
+    match outcome {
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Err(Error::lost(format!("the {} of {}", transfer.cause.as_str(), transfer.cause_id)))
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+fn row(id: TransferId, transfer: &Transfer, now: Time) -> ActiveModel {
+    ActiveModel {
+        id: ActiveValue::Set(id.0),
         debit_account: ActiveValue::Set(transfer.debit.to_string()),
         credit_account: ActiveValue::Set(transfer.credit.to_string()),
         amount: ActiveValue::Set(transfer.amount.minor),
@@ -24,12 +52,6 @@ pub(super) async fn insert(conn: &impl ConnectionTrait, kit: &Kit, transfer: &Tr
         cause_id: ActiveValue::Set(transfer.cause_id.clone()),
         booking_id: ActiveValue::Set(transfer.booking.map(|booking| booking.0)),
         create_time: ActiveValue::Set(now),
-    };
-    match Entity::insert(row).exec_without_returning(conn).await {
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-            Err(Error::lost(format!("the {} of {}", transfer.cause.as_str(), transfer.cause_id)))
-        }
-        outcome => Ok(outcome.map(|_| ())?),
     }
 }
 

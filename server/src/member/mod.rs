@@ -12,6 +12,7 @@ mod application;
 mod authenticate;
 mod change_password;
 mod convert;
+pub mod directory;
 mod entity;
 mod error;
 mod log_in;

@@ -14,7 +14,7 @@ impl Payments {
         let outcome =
             self.look_up(payment).await.unwrap_or_else(|unreachable| Outcome::unknown(unreachable.to_string()));
         self.kit.crash.point("payment.asked")?;
-        self.record(payment.id, &outcome, actor).await
+        self.record(payment, &outcome, actor).await
     }
 
     /// What the provider knows of the attempt, and what it says when it is asked for the money once more.

@@ -9,6 +9,7 @@ use super::{Payments, store};
 use crate::backend::provider::{Answer, Cancel};
 use crate::error::Error;
 use crate::kit::caller::Actor;
+use crate::kit::clock::words;
 use crate::kit::money::Money;
 use crate::ledger::{self, Account, Cause};
 
@@ -32,8 +33,7 @@ impl Payments {
 
     /// Carries out the refunds of a payment that are due, until one is not answered; how many ended.
     pub(super) async fn carry_out_refunds(&self, id: PaymentId) -> Result<u64, Error> {
-        let _turn = self.refund_turns.of(id).await;
-        let actor = Actor::job("refund");
+        let (_turn, _) = self.refund_turns.of(id).await;
         let mut ended = 0;
         loop {
             let payment = self.payment(id).await?;
@@ -45,17 +45,14 @@ impl Payments {
             let outcome = self.cancel(&payment, &refund, given).await;
             self.kit.crash.point("refund.asked")?;
             match outcome {
-                Ended::Done => self.end(&payment, &refund, RefundState::Done, "", &actor).await?,
-                Ended::Failed(code) => {
-                    tracing::error!(refund.id = %refund.id, payment.id = %id, code,
-                        "the provider refused to give back {}, which someone must look into: {code}", refund.amount);
-                    self.end(&payment, &refund, RefundState::Failed, &code, &actor).await?;
-                }
+                Ended::Done => self.end(&payment, &refund, RefundState::Done, "").await?,
+                Ended::Failed(code) => self.record_refusal(&payment, &refund, &code).await?,
                 Ended::Unknown(why) => {
                     self.postpone(&refund, &why).await?;
                     return Ok(ended);
                 }
             }
+            self.kit.crash.point("refund.recorded")?;
             ended += 1;
         }
     }
@@ -88,15 +85,23 @@ impl Payments {
         }
     }
 
-    /// Records the end of a refund; a twin that recorded it before changes nothing more.
+    /// Records that the provider refuses a refund for good: from then on it is due again.
+    pub(super) async fn record_refusal(&self, payment: &Payment, refund: &Refund, code: &str) -> Result<(), Error> {
+        tracing::error!(refund.id = %refund.id, payment.id = %payment.id, code,
+            "the provider refused to give back {}, which someone must look into: {code}", refund.amount);
+        self.end(payment, refund, RefundState::Failed, code).await
+    }
+
+    /// Records the end of a refund; a twin that recorded it before changes nothing more. What lost a race against anything else
+    /// is still pending, and comes up again.
     async fn end(
         &self,
         payment: &Payment,
         refund: &Refund,
         state: RefundState,
         failure_code: &str,
-        actor: &Actor,
     ) -> Result<(), Error> {
+        let actor = &Actor::job("refund");
         let now = self.kit.clock.now();
         let on_the_way = Account::Refunds(payment.provider.clone());
         let (to, cause, counted) = match state {
@@ -107,12 +112,16 @@ impl Payments {
         self.kit
             .db
             .write(async |tx| {
-                // The payment first: the order in which a refund is decided, too.
-                if !store::give_back(&*tx, payment.id, counted, now).await? {
-                    return Err(Error::internal(format!("the refunds of {} do not add up", payment.id)));
-                }
+                self.payable()?.lock(&tx, payment.booking).await?;
+                // A twin ends here.
                 if !store::finish_refund(&*tx, refund.id, state, failure_code, now).await? {
                     return Err(Error::lost(refund.id));
+                }
+                if state == RefundState::Failed && payment.counted {
+                    self.payable()?.refund_failed(&tx, payment.booking, refund.amount, actor).await?;
+                }
+                if !store::give_back(&*tx, payment.id, counted, now).await? {
+                    return Err(Error::internal(format!("the refunds of {} do not add up", payment.id)));
                 }
                 ledger::transfer(&tx, &self.kit, &transfer).await?;
                 let Some(payment) = store::payment(&*tx, payment.id).await? else { return Ok(()) };
@@ -125,7 +134,8 @@ impl Payments {
     async fn postpone(&self, refund: &Refund, why: &str) -> Result<(), Error> {
         let wait = self.pause(refund.try_count);
         let id = refund.id;
-        tracing::warn!(refund.id = %id, "whether {id} was carried out is not known, and asked again in {wait}: {why}");
+        tracing::warn!(refund.id = %id, "whether {id} was carried out is not known, and asked again in {}: {why}",
+            words(wait.to_std().unwrap_or_default()));
         let until = self.kit.clock.now() + wait;
         self.kit.db.write(async |tx| store::postpone_refund(&*tx, id, until).await).await
     }

@@ -6,6 +6,7 @@ use super::model::Payment;
 use super::{Payments, store};
 use crate::error::Error;
 use crate::kit::check::Violation;
+use crate::kit::id::BookingId;
 use crate::ledger::{self, Account, Cause, Ledger};
 
 const BALANCED: &str = "what was captured for a booking and not given back is what the ledger holds for it";
@@ -15,6 +16,15 @@ const RESOLVED: &str = "no payment's outcome stays unknown";
 const RECORDED: &str = "every capture is in the ledger";
 
 const BATCH: u64 = 500;
+
+/// What was captured for a booking and not given back.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Kept {
+    /// By payments that the booking counts.
+    pub counted: i64,
+    /// By payments that it does not: too late, or of another amount than was asked for.
+    pub beside: i64,
+}
 
 impl Payments {
     /// The promises that [`Payments::check`] compares with the tables.
@@ -45,6 +55,16 @@ impl Payments {
             found.push(Violation::new(RESOLVED, payment.id, words));
         }
         Ok(found)
+    }
+
+    /// What payments hold of each booking, by currency: what the booking counts as paid, and what only waits for its way back.
+    pub async fn kept(&self) -> Result<HashMap<(BookingId, String), Kept>, Error> {
+        let mut all: HashMap<_, Kept> = HashMap::new();
+        for row in store::kept(self.kit.db.read()).await? {
+            let kept = all.entry((BookingId(row.booking_id), row.currency)).or_default();
+            *(if row.counted { &mut kept.counted } else { &mut kept.beside }) += row.total;
+        }
+        Ok(all)
     }
 
     async fn check_refunds(&self, batch: &[Payment], found: &mut Vec<Violation>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::error::PaymentError;
 use super::model::{NO_PROVIDER, Payment, PaymentId, State};
-use super::payable::Received;
+use super::payable::{Received, Taken};
 use super::read::View;
 use super::record::Outcome;
 use super::{Payments, store};
@@ -81,8 +81,8 @@ impl Payments {
         actor: &Actor,
         record: Option<&Record>,
     ) -> Result<Payment, Error> {
-        let _turn = self.confirm_turns.of(read.id).await;
-        let payment = self.payment(read.id).await?;
+        let (_turn, waited) = self.confirm_turns.of(read.id).await;
+        let payment = if waited { self.payment(read.id).await? } else { read.clone() };
         let asked_meanwhile = payment.version != read.version && payment.state.is_under_way();
         if asked_meanwhile {
             return Ok(payment);
@@ -104,7 +104,7 @@ impl Payments {
                 self.kit.crash.point("payment.begun")?;
                 let outcome = self.take(&begun).await;
                 self.kit.crash.point("payment.asked")?;
-                self.record(begun.id, &outcome, actor).await
+                self.record(&begun, &outcome, actor).await
             }
         }
     }
@@ -141,7 +141,7 @@ impl Payments {
     ) -> Result<Payment, Error> {
         let now = self.kit.clock.now();
         let payable = self.payable()?;
-        payable.begin(tx, payment.booking, payment.amount, actor).await?;
+        payable.begin(tx, payment.purpose(), payment.amount, actor).await?;
         let mut begun = Payment {
             state: State::Confirming,
             provider_key: provider_key.to_owned(),
@@ -151,10 +151,12 @@ impl Payments {
         };
         if payment.provider == NO_PROVIDER {
             begun.next_ask_time = None;
-            begun.state = match payable.received(tx, payment.booking, payment.amount, actor).await? {
+            let taken = Taken { amount: payment.amount, method: "" };
+            begun.state = match payable.received(tx, payment.purpose(), taken, actor).await? {
                 Received::Accepted => State::Captured,
-                Received::GiveBack | Received::Undecided => State::Failed,
+                Received::GiveBack | Received::WrongMethod | Received::Undecided => State::Failed,
             };
+            begun.counted = begun.state == State::Captured;
         }
         let begun = store::update(&**tx, begun, now).await?;
         self.announce(tx, &begun, actor).await?;

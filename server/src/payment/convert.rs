@@ -47,7 +47,9 @@ pub(super) fn prepare(request: &pb::PreparePaymentRequest) -> Result<(Prepare, R
     let key = RequestKey::of(request, &mut violations);
     let booking = violations.id("booking_id", &request.booking_id);
     let return_url = return_url(&mut violations, &request.return_url);
-    let command = booking.zip(return_url).map(|(booking, return_url)| Prepare { booking, return_url });
+    let change_quote = Some(request.change_quote_token.clone()).filter(|token| !token.is_empty());
+    let command = booking.zip(return_url);
+    let command = command.map(|(booking, return_url)| Prepare { booking, return_url, change_quote });
     violations.finish(command.map(|command| (command, key)))
 }
 
@@ -149,6 +151,7 @@ impl From<Refund> for pb::Refund {
 impl From<View> for pb::Payment {
     fn from(view: View) -> Self {
         let View { payment, refunds, state: now, checkout_url } = view;
+        let refundable = Some(payment.refundable().into());
         Self {
             id: payment.id.to_string(),
             booking_id: payment.booking.to_string(),
@@ -163,6 +166,8 @@ impl From<View> for pb::Payment {
             create_time: Some(proto_time(payment.create_time)),
             update_time: Some(proto_time(payment.update_time)),
             expire_time: Some(proto_time(payment.expire_time)),
+            refundable,
+            for_change: payment.change.is_some(),
         }
     }
 }

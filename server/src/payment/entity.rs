@@ -21,6 +21,8 @@ pub(super) mod payment {
         pub(in crate::payment) captured_currency: String,
         pub(in crate::payment) captured: i64,
         pub(in crate::payment) refunded: i64,
+        pub(in crate::payment) counted: bool,
+        pub(in crate::payment) change_id: Option<Uuid>,
         pub(in crate::payment) state: State,
         pub(in crate::payment) provider: String,
         pub(in crate::payment) provider_key: String,

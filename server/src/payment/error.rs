@@ -23,11 +23,11 @@ pub enum PaymentError {
         /// Where it is.
         state: State,
     },
-    /// The booking had its attempts.
-    #[error("a booking has at most {limit} attempts to pay")]
+    /// The booking, or a change of it, had its attempts.
+    #[error("there were {limit} attempts to pay, and there may be no more")]
     TooManyAttempts {
         /// How many there may be.
-        limit: i64,
+        limit: usize,
     },
     /// There is less to give back.
     #[error("at most {refundable} of {subject} can be given back")]

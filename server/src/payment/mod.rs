@@ -5,7 +5,8 @@
 //! - only a provider's explicit word makes an attempt captured or failed: a lost answer is RECONCILING until it is known;
 //! - a capture is recorded once, with its ledger row and what becomes of the booking, in one transaction;
 //! - what a provider took and the booking can't use goes back whole;
-//! - refunds never exceed what was captured, and each reaches the provider under a key of its own, once.
+//! - refunds never exceed what was captured, and each reaches the provider under a key of its own, once;
+//! - a refund that the provider refuses counts no more, here and in the booking, and can be sent again.
 
 mod ask;
 mod carry_out;
@@ -29,7 +30,6 @@ mod rpc;
 mod store;
 #[cfg(test)]
 mod tests;
-mod turn;
 mod webhook;
 
 use std::sync::{Arc, OnceLock};
@@ -38,15 +38,16 @@ use axum::Router;
 use chrono::TimeDelta;
 use tokio_util::task::TaskTracker;
 
+pub use self::check::Kept;
 pub use self::error::PaymentError;
 pub use self::model::{PaymentId, RefundId};
 use self::payable::Payable;
-use self::turn::Turns;
 use crate::backend::provider::Provider;
 use crate::backend::provider::simulator::Simulator;
 use crate::backend::queue::Consumer;
 use crate::error::Error;
 use crate::kit::Kit;
+use crate::kit::turn::Turns;
 use crate::serve::Job;
 
 /// The payments of this installation: a handle, cheap to clone.
@@ -57,8 +58,8 @@ pub struct Payments {
     simulator: Option<Simulator>,
     settings: Arc<PaymentSettings>,
     payable: Arc<OnceLock<Arc<dyn Payable>>>,
-    confirm_turns: Turns,
-    refund_turns: Turns,
+    confirm_turns: Turns<PaymentId>,
+    refund_turns: Turns<PaymentId>,
 }
 
 /// What can be set.

@@ -5,8 +5,9 @@ use sea_orm::entity::prelude::*;
 
 use crate::backend::provider::{Charge, ChargeState};
 use crate::kit::clock::Time;
-use crate::kit::id::{BookingId, MemberId};
+use crate::kit::id::{BookingId, ChangeId, MemberId};
 use crate::kit::money::Money;
+use crate::payment::payable::Purpose;
 
 crate::typed_id!(
     /// The id of an attempt to pay: the provider's order.
@@ -19,8 +20,10 @@ crate::typed_id!(
     "refund"
 );
 
-/// Attempts of one booking, at most.
-pub(super) const ATTEMPTS: i64 = 10;
+/// Attempts at one thing that took no money, at most: the booking itself, or one move of it to other dates.
+pub(super) const ATTEMPTS: usize = 10;
+/// Attempts of one booking in all, at most.
+pub(super) const ALL_ATTEMPTS: usize = 100;
 /// How long a provider lets what the payer agreed to be confirmed ("Toss Payments core API, Payment object, status").
 pub(super) const CONFIRM_LIMIT: TimeDelta = TimeDelta::minutes(10);
 /// Who "takes" nothing.
@@ -101,6 +104,8 @@ impl Failure {
 pub(super) struct Payment {
     pub(super) id: PaymentId,
     pub(super) booking: BookingId,
+    /// The move to other dates that it pays; none for what pays the booking itself.
+    pub(super) change: Option<ChangeId>,
     /// 1 for the first attempt of its booking.
     pub(super) number: i64,
     pub(super) payer: MemberId,
@@ -110,6 +115,8 @@ pub(super) struct Payment {
     pub(super) captured: Money,
     /// What was decided to go back, in the same.
     pub(super) refunded: Money,
+    /// Whether it pays the booking: what came too late, or in another amount than asked, only goes back.
+    pub(super) counted: bool,
     pub(super) state: State,
     pub(super) provider: String,
     /// Empty until it is known.
@@ -140,10 +147,17 @@ impl Payment {
         }
     }
 
-    /// What can still be given back.
+    /// What it pays.
+    pub(super) fn purpose(&self) -> Purpose {
+        Purpose { booking: self.booking, change: self.change }
+    }
+
+    /// What can still be given back. Of an attempt that failed it is what the provider took and refused to give back.
     pub(super) fn refundable(&self) -> Money {
         match self.state {
-            State::Captured => Money { minor: self.captured.minor - self.refunded.minor, ..self.captured },
+            State::Captured | State::Failed => {
+                Money { minor: self.captured.minor - self.refunded.minor, ..self.captured }
+            }
             _ => self.captured.zero(),
         }
     }

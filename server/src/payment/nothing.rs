@@ -26,14 +26,17 @@ impl Payments {
         let waiting = attempts.into_iter().find(|attempt| attempt.state == State::Ready);
         let bill = Bill {
             booking,
+            change: None,
             payer: parties.member,
             seller: parties.seller,
             amount: Money::new(currency, 0),
             name: String::new(),
             expire_time: self.kit.clock.now(),
         };
-        let mut payment = self.attempt(&bill, &Prepare { booking, return_url: String::new() }, number);
+        let mut payment =
+            self.attempt(&bill, &Prepare { booking, return_url: String::new(), change_quote: None }, number);
         payment.state = State::Captured;
+        payment.counted = true;
         let payment = self.begin_attempt(tx, waiting.as_ref(), payment, actor).await?;
         Ok(payment.id)
     }

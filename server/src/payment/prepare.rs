@@ -1,13 +1,13 @@
 //! Begins an attempt to pay.
 
 use super::error::PaymentError;
-use super::model::{ATTEMPTS, NO_PROVIDER, Payment, PaymentId, State};
+use super::model::{ALL_ATTEMPTS, ATTEMPTS, NO_PROVIDER, Payment, PaymentId, State};
 use super::payable::Bill;
 use super::read::View;
 use super::{Payments, store};
 use crate::error::Error;
 use crate::kit::caller::{Actor, Member};
-use crate::kit::id::BookingId;
+use crate::kit::id::{BookingId, ChangeId};
 use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::tx::Tx;
 
@@ -17,6 +17,8 @@ pub(super) struct Prepare {
     pub(super) booking: BookingId,
     /// Empty for a page of ours.
     pub(super) return_url: String,
+    /// Of a move to other dates that is to be paid.
+    pub(super) change_quote: Option<String>,
 }
 
 /// What becomes of the attempts that there are.
@@ -37,44 +39,68 @@ impl Payments {
     ) -> Result<Reply<View>, Error> {
         let load = async |id| self.view_of(PaymentId(id)).await;
         let run = async |record: Record| {
-            let bill = self.payable()?.bill(caller, command.booking).await?;
-            let payment = self.kit.db.write(async |tx| {
+            let payable = self.payable()?;
+            let bill = payable.bill(caller, command.booking, command.change_quote.as_deref()).await?;
+            let prepared = match self.prepare_on(caller, &bill, &command, &record).await {
+                Err(refused) if payable.make_way(&refused).await? => {
+                    self.prepare_on(caller, &bill, &command, &record).await
+                }
+                outcome => outcome,
+            };
+            self.view(prepared?).await
+        };
+        self.kit.requests.once(caller.id.0, "PreparePayment", key, load, run).await
+    }
+
+    async fn prepare_on(
+        &self,
+        caller: &Member,
+        bill: &Bill,
+        command: &Prepare,
+        record: &Record,
+    ) -> Result<Payment, Error> {
+        let payable = self.payable()?;
+        self.kit
+            .db
+            .write(async |tx| {
+                payable.lock(&tx, bill.booking).await?;
+                let bill = payable.set_aside(&tx, bill.clone(), command.change_quote.as_deref()).await?;
                 let attempts = store::attempts(&*tx, bill.booking).await?;
                 let payment = match self.plan(&bill, attempts)? {
-                    Plan::Again(open) => self.renewed(&tx, open, &bill, &command).await?,
+                    Plan::Again(open) => self.renewed(&tx, open, &bill, command).await?,
                     Plan::New { retired, number } => {
-                        let new = self.attempt(&bill, &command, number);
+                        let new = self.attempt(&bill, command, number);
                         self.begin_attempt(&tx, retired.as_ref(), new, &caller.actor()).await?
                     }
                 };
                 record.put(&tx, payment.id.0).await?;
                 Ok(payment)
-            });
-            self.view(payment.await?).await
-        };
-        self.kit.requests.once(caller.id.0, "PreparePayment", key, load, run).await
+            })
+            .await
     }
 
     fn plan(&self, bill: &Bill, attempts: Vec<Payment>) -> Result<Plan, Error> {
         let now = self.kit.clock.now();
         let number = attempts.first().map_or(1, |last| last.number + 1);
+        let limit = spent(&attempts, bill.change);
         let open = attempts.into_iter().find(|attempt| attempt.state.is_open());
         match open {
             Some(open) if open.state.is_under_way() => {
                 let state = open.state_at(now, self.settings.paying);
-                return Err(PaymentError::UnderWay { id: open.id, state }.into());
+                Err(PaymentError::UnderWay { id: open.id, state }.into())
             }
-            Some(open) if self.still_asks(&open, bill) => return Ok(Plan::Again(open)),
-            retired if number <= ATTEMPTS => return Ok(Plan::New { retired, number }),
-            _ => {}
+            Some(open) if self.still_asks(&open, bill) => Ok(Plan::Again(open)),
+            retired => match limit {
+                Some(limit) => Err(PaymentError::TooManyAttempts { limit }.into()),
+                None => Ok(Plan::New { retired, number }),
+            },
         }
-        Err(PaymentError::TooManyAttempts { limit: ATTEMPTS }.into())
     }
 
     /// Whether an attempt that waits asks for what there is to pay, of a payer who can still pay it.
     fn still_asks(&self, open: &Payment, bill: &Bill) -> bool {
         let payable = open.provider == NO_PROVIDER || open.provider == self.provider.name();
-        payable && open.amount == bill.amount && open.expire_time > self.kit.clock.now()
+        payable && open.change == bill.change && open.amount == bill.amount && open.expire_time > self.kit.clock.now()
     }
 
     pub(super) fn attempt(&self, bill: &Bill, command: &Prepare, number: i64) -> Payment {
@@ -84,12 +110,14 @@ impl Payments {
         Payment {
             id,
             booking: bill.booking,
+            change: bill.change,
             number,
             payer: bill.payer,
             seller: bill.seller,
             amount: bill.amount,
             captured: bill.amount.zero(),
             refunded: bill.amount.zero(),
+            counted: false,
             state: State::Ready,
             provider: if free { NO_PROVIDER } else { self.provider.name() }.to_owned(),
             provider_key: String::new(),
@@ -133,5 +161,15 @@ impl Payments {
         store::insert(&**tx, &new).await?;
         self.announce(tx, &new, actor).await?;
         Ok(new)
+    }
+}
+
+/// The limit that the attempts of a booking have come to, if to one. A change has its own attempts, and what took money is
+/// none of them: who has paid, or looked at other dates before, can still pay for these.
+fn spent(attempts: &[Payment], change: Option<ChangeId>) -> Option<usize> {
+    let failed = attempts.iter().filter(|attempt| attempt.change == change && !attempt.is_settled()).count();
+    match attempts.len() {
+        all if all >= ALL_ATTEMPTS => Some(ALL_ATTEMPTS),
+        _ => (failed >= ATTEMPTS).then_some(ATTEMPTS),
     }
 }

@@ -3,9 +3,10 @@
 use super::model::{NO_PROVIDER, Payment, PaymentId, Refund, State};
 use super::{Payments, store};
 use crate::error::{Error, NotFound};
-use crate::kit::caller::Member;
+use crate::kit::caller::{Member, Seller};
 use crate::kit::id::BookingId;
 use crate::kit::page::Page;
+use crate::kit::tx::Tx;
 
 /// A payment as it is shown.
 #[derive(Clone, Debug)]
@@ -20,6 +21,31 @@ pub(super) struct View {
 }
 
 impl Payments {
+    /// A payment as its own transaction sees it, with its booking locked: what is decided on both holds until the end.
+    pub(super) async fn payment_in(&self, tx: &Tx, id: PaymentId) -> Result<Payment, Error> {
+        let no_payment = || NotFound::new("payment", id);
+        let payment = store::payment(&**tx, id).await?.ok_or_else(no_payment)?;
+        match tx.has_others() {
+            true => self.payment_with(tx, payment.booking, id).await,
+            false => Ok(payment),
+        }
+    }
+
+    /// The same, where it is known which booking it is for.
+    pub(super) async fn payment_with(&self, tx: &Tx, booking: BookingId, id: PaymentId) -> Result<Payment, Error> {
+        self.payable()?.lock(tx, booking).await?;
+        Ok(store::payment(&**tx, id).await?.ok_or_else(|| NotFound::new("payment", id))?)
+    }
+
+    /// The same, when it is for a booking of this seller.
+    pub(super) async fn payment_of_in(&self, tx: &Tx, seller: &Seller, id: PaymentId) -> Result<Payment, Error> {
+        let payment = self.payment_in(tx, id).await?;
+        if payment.seller != seller.id {
+            return Err(NotFound::new("payment", id).into());
+        }
+        Ok(payment)
+    }
+
     /// A payment of the caller, as payer or as seller.
     pub(super) async fn get(&self, caller: &Member, id: PaymentId) -> Result<View, Error> {
         let no_payment = || NotFound::new("payment", id);
@@ -68,7 +94,11 @@ impl Payments {
     }
 
     pub(super) async fn view(&self, payment: Payment) -> Result<View, Error> {
-        let refunds = store::refunds_of(self.kit.db.read(), payment.id).await?;
+        // Of what took no money, nothing goes back.
+        let refunds = match payment.captured.minor {
+            0 => Vec::new(),
+            _ => store::refunds_of(self.kit.db.read(), payment.id).await?,
+        };
         Ok(self.shown(payment, refunds))
     }
 

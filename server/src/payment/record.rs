@@ -8,13 +8,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use yeyak_proto::yeyak::payment::v1 as pb;
 
-use super::model::{Failure, Payment, PaymentId, State, pause};
-use super::payable::Received;
+use super::model::{Failure, Payment, State, pause};
+use super::payable::{Received, Taken};
 use super::refund::Reason;
 use super::{Payments, store};
 use crate::backend::provider::{Answer, Charge, ChargeState};
-use crate::error::{Error, NotFound};
+use crate::error::Error;
 use crate::kit::caller::Actor;
+use crate::kit::clock::words;
 use crate::kit::outbox::Cause;
 use crate::kit::tx::Tx;
 use crate::ledger::{self, Account, Transfer};
@@ -64,10 +65,10 @@ impl From<Answer> for Outcome {
 
 impl Payments {
     /// Records an outcome, with what follows from it for the booking and in the ledger, and gives the attempt as it is then.
-    pub(super) async fn record(&self, id: PaymentId, outcome: &Outcome, actor: &Actor) -> Result<Payment, Error> {
+    pub(super) async fn record(&self, attempt: &Payment, outcome: &Outcome, actor: &Actor) -> Result<Payment, Error> {
         let mut reruns = 0;
         let recorded = loop {
-            match self.kit.db.write(async |tx| self.record_in(&tx, id, outcome, actor).await).await {
+            match self.kit.db.write(async |tx| self.record_in(&tx, attempt, outcome, actor).await).await {
                 Err(error) if error.is_lost() && reruns < RERUNS => reruns += 1,
                 recorded => break recorded?,
             }
@@ -76,8 +77,8 @@ impl Payments {
         Ok(recorded)
     }
 
-    async fn record_in(&self, tx: &Tx, id: PaymentId, outcome: &Outcome, actor: &Actor) -> Result<Payment, Error> {
-        let payment = store::payment(&**tx, id).await?.ok_or_else(|| NotFound::new("payment", id))?;
+    async fn record_in(&self, tx: &Tx, read: &Payment, outcome: &Outcome, actor: &Actor) -> Result<Payment, Error> {
+        let payment = self.payment_with(tx, read.booking, read.id).await?;
         match outcome {
             _ if payment.is_settled() => Ok(payment),
             Outcome::Taken(charge) if charge.balance.minor > 0 => self.taken(tx, payment, charge, actor).await,
@@ -109,14 +110,20 @@ impl Payments {
         next.next_ask_time = None;
         let payable = self.payable()?;
         let back = if as_asked {
-            let received = payable.received(tx, payment.booking, payment.amount, actor).await?;
+            let taken = Taken { amount: payment.amount, method: &charge.method };
+            let received = payable.received(tx, payment.purpose(), taken, actor).await?;
             next.state = if received == Received::Undecided { State::NeedsDecision } else { State::Captured };
-            (received == Received::GiveBack).then_some(Reason::TooLate)
+            next.counted = received == Received::Accepted;
+            match received {
+                Received::GiveBack => Some(Reason::TooLate),
+                Received::WrongMethod => Some(Reason::WrongMethod),
+                Received::Accepted | Received::Undecided => None,
+            }
         } else {
             tracing::error!(payment.id = %payment.id, asked = %payment.amount, taken = %charge.total,
                 "the provider took {} for payment {} of {}; all of it goes back", charge.total, payment.id, payment.amount);
             if payment.state.is_under_way() {
-                payable.failed(tx, payment.booking, actor).await?;
+                payable.failed(tx, payment.purpose(), actor).await?;
             }
             next.state = State::Failed;
             next.failure = Some(Failure::new("AMOUNT_MISMATCH", "the provider took another amount than was asked for"));
@@ -125,7 +132,7 @@ impl Payments {
         let taken = store::update(&**tx, next, self.kit.clock.now()).await?;
         ledger::transfer(tx, &self.kit, &capture(&taken)).await?;
         let taken = match back {
-            Some(reason) => self.decide(tx, &taken, taken.captured, reason.as_str()).await?,
+            Some(reason) => self.decide(tx, &taken, self.refund_id(), taken.captured, reason.as_str()).await?,
             None => taken,
         };
         self.announce(tx, &taken, actor).await?;
@@ -141,7 +148,7 @@ impl Payments {
         actor: &Actor,
     ) -> Result<Payment, Error> {
         if payment.state.is_under_way() {
-            self.payable()?.failed(tx, payment.booking, actor).await?;
+            self.payable()?.failed(tx, payment.purpose(), actor).await?;
         }
         let over = Payment { state, failure, next_ask_time: None, ..payment };
         let over = store::update(&**tx, over, self.kit.clock.now()).await?;
@@ -173,7 +180,8 @@ impl Payments {
         let asked = after.and_then(|after| TimeDelta::from_std(after).ok()).unwrap_or_default();
         let wait = self.pause(payment.ask_count).max(asked);
         let id = payment.id;
-        tracing::warn!(payment.id = %id, "the outcome of {id} is not known, and asked for again in {wait}: {why}");
+        tracing::warn!(payment.id = %id, "the outcome of {id} is not known, and asked for again in {}: {why}",
+            words(wait.to_std().unwrap_or_default()));
         let news = payment.state == State::Confirming;
         let state = if news { State::Reconciling } else { payment.state };
         let next = Payment { state, next_ask_time: Some(now + wait), ask_count: payment.ask_count + 1, ..payment };

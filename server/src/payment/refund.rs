@@ -4,7 +4,7 @@ use super::error::PaymentError;
 use super::model::{Payment, PaymentId, Refund, RefundId, RefundState};
 use super::read::View;
 use super::{Payments, store};
-use crate::error::{Error, NotFound};
+use crate::error::Error;
 use crate::kit::caller::{Actor, Seller};
 use crate::kit::id::BookingId;
 use crate::kit::idempotency::{Record, Reply, RequestKey};
@@ -16,6 +16,7 @@ use crate::ledger::{self, Account, Cause, Transfer};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reason {
     TooLate,
+    WrongMethod,
     Mismatch,
     Resolved,
 }
@@ -24,6 +25,7 @@ impl Reason {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::TooLate => "the booking could no longer take the payment",
+            Self::WrongMethod => "the booking's coupons ask for another way to pay",
             Self::Mismatch => "another amount was taken than was asked for",
             Self::Resolved => "the seller did not take the late payment",
         }
@@ -39,7 +41,8 @@ pub(super) struct GiveBack {
 }
 
 impl Payments {
-    /// Gives back part of a payment for a booking of this seller, beyond what a cancellation gave.
+    /// Gives back part of a payment for a booking of this seller, beyond what a cancellation gave; or once more what the
+    /// provider refused to give back.
     pub(super) async fn refund(
         &self,
         seller: &Seller,
@@ -50,13 +53,20 @@ impl Payments {
         let load = async |id| self.view_of(PaymentId(id)).await;
         let run = async |record: Record| {
             let refunded = self.kit.db.write(async |tx| {
-                let payment = store::payment(&*tx, command.id).await?.filter(|payment| payment.seller == seller.id);
-                let payment = payment.ok_or_else(|| NotFound::new("payment", command.id))?;
+                let payment = self.payment_of_in(&tx, seller, command.id).await?;
                 if !fits(command.amount, payment.refundable()) {
                     return Err(too_large(&payment));
                 }
-                self.payable()?.given_back(&tx, payment.booking, command.amount, &actor).await?;
-                let payment = self.decide(&tx, &payment, command.amount, &command.reason).await?;
+                let refund = self.refund_id();
+                let back = match payment.counted {
+                    true => self.payable()?.given_back(&tx, payment.booking, refund, command.amount, &actor).await?,
+                    false => command.amount,
+                };
+                let payment = match back.minor {
+                    // All of it was withheld.
+                    0 => payment,
+                    _ => self.decide(&tx, &payment, refund, back, &command.reason).await?,
+                };
                 self.announce(&tx, &payment, &actor).await?;
                 record.put(&tx, payment.id.0).await?;
                 Ok(payment)
@@ -80,13 +90,13 @@ impl Payments {
         let mut refundable = amount.zero();
         for payment in store::attempts(&**tx, booking).await? {
             let most = payment.refundable();
-            if most.minor == 0 || most.currency != amount.currency {
+            if !payment.counted || most.minor == 0 || most.currency != amount.currency {
                 continue;
             }
             refundable.minor += most.minor;
             let part = Money { minor: left.min(most.minor), ..most };
             if part.minor > 0 {
-                let payment = self.decide(tx, &payment, part, reason).await?;
+                let payment = self.decide(tx, &payment, self.refund_id(), part, reason).await?;
                 self.announce(tx, &payment, actor).await?;
                 left -= part.minor;
             }
@@ -97,11 +107,17 @@ impl Payments {
         Ok(())
     }
 
+    /// The id of a refund that is about to be decided.
+    pub(super) fn refund_id(&self) -> RefundId {
+        RefundId::new(&self.kit.ids, self.kit.clock.now())
+    }
+
     /// Decides one refund of a payment; the caller announces it. The sum of refunds is asserted by the database.
     pub(super) async fn decide(
         &self,
         tx: &Tx,
         payment: &Payment,
+        id: RefundId,
         amount: Money,
         reason: &str,
     ) -> Result<Payment, Error> {
@@ -112,7 +128,6 @@ impl Payments {
         if !store::give_back(&**tx, payment.id, amount.minor, now).await? {
             return Err(Error::lost(payment.id));
         }
-        let id = RefundId::new(&self.kit.ids, now);
         let refund = Refund {
             id,
             payment: payment.id,

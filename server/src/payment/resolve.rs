@@ -5,7 +5,7 @@ use super::model::{Payment, PaymentId, State};
 use super::read::View;
 use super::refund::Reason;
 use super::{Payments, store};
-use crate::error::{Error, NotFound};
+use crate::error::Error;
 use crate::kit::caller::Seller;
 use crate::kit::idempotency::{Record, Reply, RequestKey};
 
@@ -29,8 +29,7 @@ impl Payments {
         let load = async |id| self.view_of(PaymentId(id)).await;
         let run = async |record: Record| {
             let resolved = self.kit.db.write(async |tx| {
-                let payment = store::payment(&*tx, id).await?.filter(|payment| payment.seller == seller.id);
-                let payment = payment.ok_or_else(|| NotFound::new("payment", id))?;
+                let payment = self.payment_of_in(&tx, seller, id).await?;
                 let state = payment.state_at(self.kit.clock.now(), self.settings.paying);
                 if state != State::NeedsDecision {
                     return Err(PaymentError::Decided { id, state }.into());
@@ -38,10 +37,12 @@ impl Payments {
                 if decision == Decision::Accept {
                     self.payable()?.accept_late(&tx, payment.booking, payment.captured, &actor).await?;
                 }
-                let decided = Payment { state: State::Captured, ..payment };
+                let counted = decision == Decision::Accept;
+                let decided = Payment { state: State::Captured, counted, ..payment };
                 let mut payment = store::update(&*tx, decided, self.kit.clock.now()).await?;
                 if decision == Decision::Refund {
-                    payment = self.decide(&tx, &payment, payment.captured, Reason::Resolved.as_str()).await?;
+                    let reason = Reason::Resolved.as_str();
+                    payment = self.decide(&tx, &payment, self.refund_id(), payment.captured, reason).await?;
                 }
                 self.announce(&tx, &payment, &actor).await?;
                 record.put(&tx, payment.id.0).await?;

@@ -4,7 +4,10 @@ mod refund;
 mod webhook;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect, SqlErr};
+use sea_orm::{
+    ActiveValue, Condition, ConnectionTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
+    SqlErr,
+};
 
 pub(super) use self::refund::{
     finish_refund, insert_refund, next_refund, postpone_refund, refund_sums, refunds_due, refunds_of, refunds_of_all,
@@ -14,7 +17,7 @@ use super::entity::payment::{ActiveModel, Column, Entity, Model, of_booking};
 use super::model::{Failure, Payment, PaymentId, State};
 use crate::error::Error;
 use crate::kit::clock::Time;
-use crate::kit::id::{BookingId, MemberId};
+use crate::kit::id::{BookingId, ChangeId, MemberId};
 use crate::kit::money::{Currency, Money};
 use crate::kit::page::Page;
 
@@ -25,12 +28,14 @@ fn payment_of(row: Model) -> Result<Payment, Error> {
     Ok(Payment {
         id: PaymentId(row.id),
         booking: BookingId(row.booking_id),
+        change: row.change_id.map(ChangeId),
         number: row.number,
         payer: MemberId(row.member_id),
         seller: MemberId(row.seller_id),
         amount: Money::new(currency, row.amount),
         captured: Money::new(taken, row.captured),
         refunded: Money::new(taken, row.refunded),
+        counted: row.counted,
         state: row.state,
         provider: row.provider,
         provider_key: row.provider_key,
@@ -53,6 +58,7 @@ fn row_of(payment: &Payment) -> Model {
     Model {
         id: payment.id.0,
         booking_id: payment.booking.0,
+        change_id: payment.change.map(|change| change.0),
         number: payment.number,
         member_id: payment.payer.0,
         seller_id: payment.seller.0,
@@ -61,6 +67,7 @@ fn row_of(payment: &Payment) -> Model {
         captured_currency: payment.captured.currency.to_string(),
         captured: payment.captured.minor,
         refunded: payment.refunded.minor,
+        counted: payment.counted,
         state: payment.state,
         provider: payment.provider.clone(),
         provider_key: payment.provider_key.clone(),
@@ -81,6 +88,11 @@ fn row_of(payment: &Payment) -> Model {
 
 pub(super) async fn payment(conn: &impl ConnectionTrait, id: PaymentId) -> Result<Option<Payment>, Error> {
     Entity::find_by_id(id.0).one(conn).await?.map(payment_of).transpose()
+}
+
+pub(super) async fn payments(conn: &impl ConnectionTrait, ids: &[PaymentId]) -> Result<Vec<Payment>, Error> {
+    let found = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0)));
+    found.all(conn).await?.into_iter().map(payment_of).collect()
 }
 
 /// The attempts of a booking, newest first.
@@ -185,4 +197,32 @@ pub(super) async fn captured_after(
         found = found.filter(Column::Id.gt(after.0));
     }
     found.all(conn).await?.into_iter().map(payment_of).collect()
+}
+
+/// What payments hold of one booking, in one currency.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct Kept {
+    pub(super) booking_id: Uuid,
+    pub(super) currency: String,
+    pub(super) counted: bool,
+    pub(super) total: i64,
+}
+
+/// What was captured and not given back, by booking, currency, and whether the booking counts it.
+pub(super) async fn kept(conn: &impl ConnectionTrait) -> Result<Vec<Kept>, Error> {
+    let kept = Expr::col(Column::Captured).sub(Expr::col(Column::Refunded)).sum();
+    let found = Entity::find()
+        .select_only()
+        .column(Column::BookingId)
+        .column_as(Column::CapturedCurrency, "currency")
+        .column(Column::Counted)
+        .expr_as(kept.cast_as("bigint"), "total")
+        .filter(Column::Captured.gt(0))
+        .group_by(Column::BookingId)
+        .group_by(Column::CapturedCurrency)
+        .group_by(Column::Counted)
+        .into_model::<Kept>()
+        .all(conn)
+        .await?;
+    Ok(found)
 }

@@ -10,7 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use prost::{Message as _, Name};
+use prost::Name;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use yeyak_proto::yeyak::payment::v1::WebhookReceived;
@@ -19,13 +19,16 @@ use super::entity::webhook::Model;
 use super::model::{Payment, PaymentId};
 use super::record::Outcome;
 use super::{Payments, store};
-use crate::backend::queue::{Consumer, Message};
+use crate::backend::queue::{Consumer, Message, Unreadable};
 use crate::error::{Error, Unavailable};
 use crate::kit::caller::Actor;
+use crate::kit::id::NotAnId;
 use crate::kit::outbox::Cause;
 
 /// The largest body that is taken; a payment has some 2 KiB.
 const BODY_LIMIT: usize = 64 * 1024;
+/// How many webhooks are acted on together: most name an attempt that was settled meanwhile, and need no more than a look.
+const TOGETHER: usize = 20;
 const TRANSMISSION: &str = "tosspayments-webhook-transmission-id";
 
 pub(super) fn routes() -> Router<Payments> {
@@ -79,7 +82,8 @@ fn order(event: &Value) -> Option<PaymentId> {
 }
 
 impl Payments {
-    /// Keeps a webhook about an attempt of ours with the news of it, once; one about anything else is passed over.
+    /// Keeps a webhook about an attempt of ours, once, with the news of it unless the attempt is settled, which nothing that the
+    /// provider would tell changes any more; one about anything else is passed over.
     async fn keep_webhook(&self, order: PaymentId, transmission_id: String, body: &str) -> Result<(), Error> {
         let Some(payment) = store::payment(self.kit.db.read(), order).await? else {
             tracing::debug!(payment.id = %order, "a webhook is about {order}, which is not ours");
@@ -99,7 +103,7 @@ impl Payments {
         self.kit
             .db
             .write(async |tx| {
-                if !store::insert_webhook(&*tx, &webhook).await? {
+                if !store::insert_webhook(&*tx, &webhook).await? || payment.is_settled() {
                     return Ok(());
                 }
                 let cause = Cause { aggregate: payment.id.0, version: payment.version, actor: &actor };
@@ -119,7 +123,7 @@ impl Payments {
         };
         self.kit.crash.point("payment.asked")?;
         if !matches!(outcome, Outcome::Unknown { .. }) {
-            self.record(payment.id, &outcome, actor).await?;
+            self.record(payment, &outcome, actor).await?;
         }
         Ok(())
     }
@@ -140,9 +144,27 @@ impl Consumer for Asker {
     }
 
     async fn take(&self, message: &Message) -> Result<(), Error> {
-        let event = WebhookReceived::decode(&*message.payload).map_err(Error::internal)?;
-        let id: PaymentId = event.payment_id.parse().map_err(Error::internal)?;
-        let Some(payment) = store::payment(self.0.kit.db.read(), id).await? else { return Ok(()) };
-        self.0.ask_about(&payment, &Actor(message.actor.clone())).await
+        self.take_batch(std::slice::from_ref(message)).await
     }
+
+    fn batch_size(&self) -> usize {
+        TOGETHER
+    }
+
+    async fn take_batch(&self, messages: &[Message]) -> Result<(), Error> {
+        let ids = messages.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        for payment in store::payments(self.0.kit.db.read(), &ids).await? {
+            let news = ids.iter().zip(messages).find(|(id, _)| **id == payment.id);
+            let actor = news.map(|(_, message)| message.actor.clone()).unwrap_or_default();
+            self.0.ask_about(&payment, &Actor(actor)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The attempt that news of a webhook is about.
+fn named(message: &Message) -> Result<PaymentId, Error> {
+    let event: WebhookReceived = message.event()?;
+    let unreadable = |why: NotAnId| Unreadable { what: message.kind.clone(), why: why.to_string() };
+    Ok(event.payment_id.parse().map_err(unreadable)?)
 }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::Config;
+
 /// Why the data folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -27,8 +29,19 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// Locks the folder of an embedded installation. Where processes share a database nothing in the folder is worth a lock.
+    pub(crate) fn of(config: &Config) -> Result<Self, FolderError> {
+        match config.is_embedded() {
+            true => Self::lock(&config.data),
+            false => {
+                fs::create_dir_all(&config.data).map_err(|error| FolderError::Unusable(config.data.clone(), error))?;
+                Ok(Self { lock: None })
+            }
+        }
+    }
+
     /// Locks the folder, unless another process has.
-    pub(crate) fn lock(path: &Path) -> Result<Self, FolderError> {
+    fn lock(path: &Path) -> Result<Self, FolderError> {
         let unusable = |error| FolderError::Unusable(path.to_owned(), error);
         fs::create_dir_all(path).map_err(unusable)?;
         let lock = File::create(path.join("lock")).map_err(unusable)?;
@@ -40,18 +53,18 @@ impl Folder {
     }
 
     /// Locks the folder, or goes on without the lock while a server has it: for who changes nothing.
-    pub(crate) fn share(path: &Path) -> Result<Self, FolderError> {
+    pub(crate) fn share(config: &Config) -> Result<Self, FolderError> {
         // Looking must not make an installation.
-        if !path.join(super::KEYS).exists() {
-            return Err(FolderError::Empty(path.to_owned()));
+        if config.is_embedded() && !config.data.join(super::KEYS).exists() {
+            return Err(FolderError::Empty(config.data.clone()));
         }
-        match Self::lock(path) {
+        match Self::of(config) {
             Err(FolderError::Locked(_)) => Ok(Self { lock: None }),
             outcome => outcome,
         }
     }
 
-    /// Whether no other process uses the folder.
+    /// Whether no other process uses this installation.
     pub(crate) fn is_ours(&self) -> bool {
         self.lock.is_some()
     }

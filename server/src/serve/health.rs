@@ -21,6 +21,9 @@ use crate::error::{Error, NotFound};
 /// The name of the whole server.
 pub const SERVER: &str = "";
 
+/// The name of the queue, where it can be away while the server takes calls.
+pub const QUEUE: &str = "queue";
+
 /// The names of services are short; a watcher's is kept for as long as it watches.
 const MAX_REQUEST: usize = 1024;
 
@@ -49,8 +52,12 @@ impl Health {
     /// shutdown.
     pub fn set_all(&self, status: ServingStatus) {
         self.statuses.send_if_modified(|statuses| {
-            let changed = statuses.values().any(|&old| old != status);
-            statuses.values_mut().for_each(|old| *old = status);
+            let mut changed = false;
+            // The queue has a state of its own.
+            for (_, old) in statuses.iter_mut().filter(|(service, _)| *service != QUEUE) {
+                changed |= *old != status;
+                *old = status;
+            }
             changed
         });
     }

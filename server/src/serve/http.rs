@@ -5,11 +5,12 @@ use std::sync::Mutex;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::response::Html;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::health::ServingStatus;
+use super::health::{QUEUE, ServingStatus};
 use super::run::{address, listen};
 use super::{Platform, ServeError};
 
@@ -36,6 +37,17 @@ impl HttpPort {
     }
 }
 
+/// What a person finds who opens the port in a browser.
+const FRONT: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
+    <meta name=viewport content=\"width=device-width,initial-scale=1\"><title>Yeyak</title>\
+    <style>body{max-width:40rem;margin:3rem auto;padding:0 1rem;font:16px/1.6 system-ui,sans-serif}</style>\
+    <h1>Yeyak</h1><p>This is the HTTP port of a booking platform. What is here:</p><ul>\
+    <li><a href=/healthz>/healthz</a>: whether calls are taken\
+    <li><a href=/.well-known/jwks.json>/.well-known/jwks.json</a>: the keys that access tokens are signed with\
+    <li>/pay/…: the pay page of a payment, its <code>checkout_url</code>\
+    <li>/webhooks/…: what payment providers tell</ul>\
+    <p>Everything else is gRPC, on a port of its own (7070 unless configured): <code>yeyak call --list</code> shows it.</html>\n";
+
 impl Platform {
     /// Where the HTTP port is; it answers once [`Platform::start_http`] or [`Platform::serve`] was called.
     pub fn http_address(&self) -> SocketAddr {
@@ -57,9 +69,13 @@ impl Platform {
         let health = self.health.clone();
         let jwks = self.members.jwks();
         let router = Router::new()
+            .route("/", get(async || Html(FRONT)))
             .route(
                 "/healthz",
                 get(async move || match health.get("") {
+                    Some(ServingStatus::Serving) if health.get(QUEUE) == Some(ServingStatus::NotServing) => {
+                        (StatusCode::OK, "SERVING\nthe queue is away, events wait in the outbox\n")
+                    }
                     Some(ServingStatus::Serving) => (StatusCode::OK, "SERVING\n"),
                     _ => (StatusCode::SERVICE_UNAVAILABLE, "NOT_SERVING\n"),
                 }),

@@ -8,9 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
-use crate::kit::idempotency::Requests;
 pub use crate::kit::job::Job;
 use crate::kit::lease::Leases;
+use crate::kit::tx::as_job;
+use crate::kit::{Kit, inbox};
+
+/// How often a leader says that it is still there: three times in the life of its lease.
+const EXTENSION: Duration = Duration::from_secs(3);
 
 /// The jobs of this process.
 #[derive(Clone, Debug)]
@@ -40,8 +44,13 @@ impl Jobs {
     /// Runs one job now, as its leader; how much it did, or none when another process leads it or there is no such job.
     pub async fn run(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(job) = self.iter().find(|job| job.name() == name) else { return Ok(None) };
-        match self.leases.hold(name).await? {
-            Some(_) => job.run().await.map(Some),
+        self.run_as_leader(job).await
+    }
+
+    /// Runs a job now, as the leader of its name; how much it did, or none when another process leads it.
+    pub async fn run_as_leader(&self, job: &dyn Job) -> Result<Option<u64>, Error> {
+        match self.leases.hold(job.name()).await? {
+            Some(_) => as_job(led(&self.leases, job)).await,
             None => Ok(None),
         }
     }
@@ -49,12 +58,12 @@ impl Jobs {
     pub(super) fn start(&self, wanted: &dyn Fn(&str) -> bool, stop: &CancellationToken, tasks: &TaskTracker) {
         for job in self.jobs.iter().filter(|job| wanted(job.name())).cloned() {
             let (leases, stop) = (self.leases.clone(), stop.clone());
-            tasks.spawn(async move {
+            tasks.spawn(as_job(async move {
                 while !stop.is_cancelled() {
                     lead(&leases, &*job).await;
                     tokio::select! { () = tokio::time::sleep(job.every()) => {} () = stop.cancelled() => {} }
                 }
-            });
+            }));
         }
     }
 
@@ -68,18 +77,43 @@ async fn lead(leases: &Leases, job: &dyn Job) {
     let name = job.name();
     match leases.hold(name).await {
         Ok(None) => {}
-        Ok(Some(_)) => match job.run().await {
-            Ok(0) => {}
-            Ok(done) => tracing::debug!(job = name, done, "{name} did {done}"),
+        Ok(Some(_)) => match led(leases, job).await {
+            Ok(Some(0)) => {}
+            Ok(Some(done)) => tracing::debug!(job = name, done, "{name} did {done}"),
+            Ok(None) => tracing::warn!(job = name, "{name} was left: another process leads it, or it hung"),
             Err(error) => tracing::warn!(job = name, "{name} failed and will try again: {error}"),
         },
         Err(error) => tracing::warn!(job = name, "no leader could be found for {name}: {error}"),
     }
 }
 
-/// Deletes the records of requests that have expired.
+/// Runs a job under a lease that is extended for as long as it takes; none when the lease was lost meanwhile, or the job took
+/// longer than it ever should: then it hangs, and another process may do better.
+///
+/// The two are polled together: a job that were left alone while its lease is extended could own what the extension waits for.
+async fn led(leases: &Leases, job: &dyn Job) -> Result<Option<u64>, Error> {
+    let lost = async {
+        loop {
+            tokio::time::sleep(EXTENSION).await;
+            // A database that does not answer lets the lease run out by itself.
+            if let Ok(None) = leases.hold(job.name()).await {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        done = job.run() => done.map(Some),
+        () = lost => Ok(None),
+        () = tokio::time::sleep(job.patience()) => Ok(None),
+    }
+}
+
+/// Slices that one run deletes of each, at most: what is left then is for the next.
+const SLICES: u64 = 100;
+
+/// Deletes the records of requests that have expired, and of events that were taken long ago.
 #[derive(Debug)]
-pub(super) struct TidyRequests(pub(super) Requests);
+pub(super) struct TidyRequests(pub(super) Kit);
 
 #[async_trait]
 impl Job for TidyRequests {
@@ -92,6 +126,77 @@ impl Job for TidyRequests {
     }
 
     async fn run(&self) -> Result<u64, Error> {
-        Ok(u64::from(self.0.tidy().await?))
+        let Kit { db, clock, requests, .. } = &self.0;
+        let now = clock.now();
+        for slices in 0..SLICES {
+            let left = [requests.tidy().await?, inbox::tidy(db, now).await?];
+            if left == [false, false] {
+                return Ok(slices);
+            }
+        }
+        Ok(SLICES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Instant;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::harness::Harness;
+    use crate::kit::tx::Db;
+
+    /// Writes without a pause, for longer than its lease is left alone.
+    #[derive(Debug)]
+    struct Busy {
+        db: Db,
+        written: AtomicU64,
+    }
+
+    #[async_trait]
+    impl Job for Busy {
+        fn name(&self) -> &'static str {
+            "busy"
+        }
+
+        fn every(&self) -> Duration {
+            Duration::from_secs(1)
+        }
+
+        async fn run(&self) -> Result<u64, Error> {
+            let began = Instant::now();
+            while began.elapsed() < EXTENSION + Duration::from_millis(500) {
+                self.db
+                    .write(async |tx| {
+                        crate::kit::inbox::first(
+                            &tx,
+                            "busy",
+                            Uuid::from_u128(self.written.load(Ordering::Relaxed).into()),
+                            chrono::DateTime::UNIX_EPOCH,
+                        )
+                        .await
+                    })
+                    .await?;
+                self.written.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(self.written.load(Ordering::Relaxed))
+        }
+    }
+
+    /// Guard: the job is polled while its lease is extended.
+    #[tokio::test]
+    async fn a_job_that_writes_goes_on_while_its_lease_is_extended() {
+        let yeyak = Harness::new().await;
+        let leases = Leases::new(yeyak.db.clone(), yeyak.clock.clone(), Uuid::from_u128(1));
+        let busy = Busy { db: yeyak.db.clone(), written: AtomicU64::new(0) };
+        let began = Instant::now();
+
+        let done = led(&leases, &busy).await.expect("runs");
+
+        assert!(done.is_some_and(|written| written > 0));
+        assert!(began.elapsed() < EXTENSION * 3, "it was held up: {:?}", began.elapsed());
     }
 }

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
-use super::{Platform, ServeError, Stop, health, metrics};
+use super::{Platform, ServeError, Stop, health, metrics, watch};
+use crate::kit::tx::as_job;
 use crate::layer;
 
 /// Where a server listens.
@@ -20,6 +21,8 @@ pub struct Ports {
     pub http: SocketAddr,
 }
 
+/// What workers have of the time to end.
+const LAST: Duration = Duration::from_secs(5);
 /// How often callers are forgotten who have been silent long enough for their full burst.
 const FORGET_CALLERS: Duration = Duration::from_secs(60);
 
@@ -58,6 +61,9 @@ impl Platform {
             .serve_with_incoming_shutdown(incoming, drained.clone().cancelled_owned());
         let mut serving = tokio::spawn(serving);
         self.health.set_all(health::ServingStatus::Serving);
+        let (kit, health, stopping) = (&self.kit, self.health.clone(), self.stop.streams.clone());
+        self.stop.tasks.spawn(watch::clocks(kit.db.clone(), kit.clock.clone(), health, stopping));
+        self.tell_health_of_the_queue();
         ready(&ports);
         tokio::select! {
             ended = &mut serving => return finished(ended),
@@ -70,7 +76,7 @@ impl Platform {
     async fn drain(
         self,
         drained: CancellationToken,
-        serving: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+        mut serving: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     ) -> Result<(), ServeError> {
         let patience = self.config.drain();
         tracing::info!("stopping: calls in flight have {} seconds to end", patience.as_secs());
@@ -78,7 +84,8 @@ impl Platform {
             self.health.set_all(health::ServingStatus::NotServing);
             self.stop.streams.cancel();
             drained.cancel();
-            let served = serving.await;
+            // One long call must not keep workers from being told.
+            let served = tokio::time::timeout(patience.saturating_sub(LAST), &mut serving).await.ok();
             self.stop.workers.cancel();
             self.stop.tasks.close();
             self.stop.tasks.wait().await;
@@ -86,7 +93,10 @@ impl Platform {
             if let Err(error) = self.jobs.release().await {
                 tracing::warn!("leases could not be given up, and run out by themselves: {error}");
             }
-            finished(served)
+            match served {
+                Some(served) => finished(served),
+                None => finished(serving.await),
+            }
         };
         match tokio::time::timeout(patience, ending).await {
             Ok(outcome) => outcome,
@@ -103,14 +113,19 @@ impl Platform {
         let Stop { workers, tasks, .. } = &self.stop;
         let (stays, stop) = (self.stays.clone(), workers.clone());
         tasks.spawn(async move { stays.keep_index(stop).await });
+        let (bookings, stop) = (self.bookings.clone(), workers.clone());
+        tasks.spawn(async move { bookings.follow(stop).await });
+        tasks.spawn(watch::pools(self.kit.db.clone(), workers.clone()));
         let wanted = |name: &str| self.config.workers.iter().any(|worker| worker == "all" || worker == name);
         if wanted("relay") {
             let (relay, stop) = (self.relay.clone(), workers.clone());
-            tasks.spawn(async move { relay.run(stop).await });
+            tasks.spawn(as_job(async move { relay.run(stop).await }));
+            let (measure, stop) = (self.measure.clone(), workers.clone());
+            tasks.spawn(as_job(async move { measure.run(stop).await }));
         }
         for consumer in self.consumers.iter().filter(|consumer| wanted(consumer.name())) {
             let (queue, consumer, stop) = (self.queue.clone(), consumer.clone(), workers.clone());
-            tasks.spawn(async move { queue.consume(consumer, stop).await });
+            tasks.spawn(as_job(async move { queue.consume(consumer, stop).await }));
         }
         let (rates, bookings, stop) = (self.rates.clone(), self.bookings.clone(), workers.clone());
         tasks.spawn(async move {
@@ -121,6 +136,22 @@ impl Platform {
             }
         });
         self.jobs.start(&wanted, workers, tasks);
+    }
+
+    /// Health has an entry for a queue that can be away. The services are as healthy without it: events wait in the outbox.
+    fn tell_health_of_the_queue(&self) {
+        let Some(mut reach) = self.queue.reach() else { return };
+        let (health, stop) = (self.health.clone(), self.stop.workers.clone());
+        let tell = move |reached| match reached {
+            true => health.set(health::QUEUE, health::ServingStatus::Serving),
+            false => health.set(health::QUEUE, health::ServingStatus::NotServing),
+        };
+        tell(*reach.borrow_and_update());
+        self.stop.tasks.spawn(stop.run_until_cancelled_owned(async move {
+            while reach.changed().await.is_ok() {
+                tell(*reach.borrow_and_update());
+            }
+        }));
     }
 
     fn tls(&self) -> Result<Option<ServerTlsConfig>, ServeError> {

@@ -1,17 +1,16 @@
 //! The search index kept in step with the tables.
 //!
 //! A change marks its property once it has committed, and whoever searches first reads the marked properties again: a search
-//! that begins after a change was answered finds what it changed, in this process. Another process finds it within two seconds,
-//! by looking for properties that were touched; on embedded backends there is none. The index is filled in the background while
-//! the server already answers: a search waits for it, and what needs one property only reads that one.
+//! that begins after a change was answered finds what it changed, in this process. Another process looks for properties that
+//! were touched: when the bus wakes it, and now and then besides; on embedded backends there is none. The index is filled in the
+//! background while the server already answers: a search waits for it, and what needs one property only reads that one.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{Days, TimeDelta};
-use sea_orm::DatabaseBackend;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -19,14 +18,21 @@ use super::index::Index;
 use super::load::{self, Loaded};
 use super::model::{PropertyId, RoomTypeId};
 use super::{Rooms, store};
-use crate::error::Error;
+use crate::backend::bus::{Bus, CATALOGUE, Subscription};
+use crate::error::{Error, ErrorReason};
 use crate::kit::Kit;
 use crate::kit::clock::Time;
 use crate::kit::date::{Date, local_date};
 use crate::kit::tx::Tx;
 
-/// How often the changes of other processes are looked for.
-const PERIOD: Duration = Duration::from_secs(1);
+/// How long bringing it up to date may take; a fill reads everything.
+const STEP_PATIENCE: Duration = Duration::from_secs(60);
+/// How soon it is tried again after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long changes gather before they are looked for, however often the bus wakes.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long a search waits for the database before it is answered from memory.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// For how long a change may stay uncommitted after its time was taken, and how far clocks may be apart.
 const OVERLAP: TimeDelta = TimeDelta::seconds(15);
 
@@ -40,25 +46,30 @@ pub(super) struct Catalogue {
 struct Inner {
     kit: Kit,
     rooms: Arc<dyn Rooms>,
+    bus: Arc<dyn Bus>,
     index: Index,
     /// Done once every property is in the index.
     filled: OnceCell<()>,
     /// Properties that have changed since they were read, each with the number of its last change.
     marked: Mutex<HashMap<PropertyId, u64>>,
     marks: AtomicU64,
+    /// Whether what other processes changed could not be asked for.
+    behind: AtomicBool,
     /// Held by who reads, so that whoever comes behind finds what was committed before it came.
     reading: tokio::sync::Mutex<()>,
 }
 
 impl Catalogue {
-    pub(super) fn new(kit: Kit, rooms: Arc<dyn Rooms>) -> Self {
+    pub(super) fn new(kit: Kit, rooms: Arc<dyn Rooms>, bus: Arc<dyn Bus>) -> Self {
         let inner = Inner {
             kit,
             rooms,
+            bus,
             index: Index::new(),
             filled: OnceCell::new(),
             marked: Mutex::default(),
             marks: AtomicU64::new(0),
+            behind: AtomicBool::new(false),
             reading: tokio::sync::Mutex::new(()),
         };
         Self { inner: Arc::new(inner) }
@@ -67,7 +78,10 @@ impl Catalogue {
     /// Reads a property again once the transaction has committed.
     pub(super) fn changes_with(&self, tx: &Tx, property: PropertyId) {
         let catalogue = self.clone();
-        tx.on_commit(move || catalogue.mark(property));
+        tx.on_commit(move || {
+            catalogue.mark(property);
+            catalogue.inner.bus.publish(CATALOGUE);
+        });
     }
 
     fn mark(&self, property: PropertyId) {
@@ -75,12 +89,23 @@ impl Catalogue {
         self.inner.marked.lock().expect("nothing panics while it is held").insert(property, number);
     }
 
-    /// The whole index, with everything in it that this process has committed.
-    pub(super) async fn whole(&self) -> Result<&Index, Error> {
+    /// The whole index, with everything in it that this process has committed; or as it was last read, and true, while the
+    /// database does not answer to those who ask it what has changed.
+    pub(super) async fn whole(&self) -> Result<(&Index, bool), Error> {
         self.fill().await?;
-        self.read_marked().await?;
-        self.inner.rooms.refresh_changed().await?;
-        Ok(&self.inner.index)
+        let fresh = async {
+            self.read_marked().await?;
+            self.inner.rooms.refresh_changed().await
+        };
+        let degraded = match tokio::time::timeout(PATIENCE, fresh).await {
+            Ok(Ok(())) => false,
+            Ok(Err(error)) if error.reason() == ErrorReason::DependencyUnavailable => true,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => true,
+        };
+        // Where nothing is known to have changed, nothing was asked: others may know of more.
+        let behind = self.inner.behind.load(Ordering::Relaxed) || self.inner.rooms.is_behind();
+        Ok((&self.inner.index, degraded || behind))
     }
 
     /// The index as far as one room type goes, which needs not wait for the rest.
@@ -102,7 +127,9 @@ impl Catalogue {
     pub(super) async fn fill(&self) -> Result<(), Error> {
         let fill = || async {
             let Inner { kit, rooms, index, .. } = &*self.inner;
-            let loaded = load::all(kit.db.read(), self.base()).await?;
+            // What a replica has not seen yet is newer than its rows, and is found among what was touched since.
+            let conn = kit.db.read_late().await;
+            let loaded = load::some(conn, &load::listed(conn).await?, self.base()).await?;
             let listings: Vec<_> = loaded.into_iter().filter_map(Loaded::listing).collect();
             let ids: Vec<_> = listings.iter().flat_map(|listing| listing.rooms()).map(|room| room.id).collect();
             rooms.refresh(&ids).await?;
@@ -118,12 +145,33 @@ impl Catalogue {
         let start = self.inner.kit.clock.now();
         let mut since = start;
         let mut base = self.base();
+        let mut changes = self.inner.bus.subscribe(CATALOGUE);
         let mut wait = Duration::ZERO;
-        while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
-            wait = PERIOD;
-            if let Err(error) = self.step(&mut since, &mut base).await {
-                tracing::warn!("the search index could not be brought up to date, and is tried again: {error}");
-            }
+        while stop.run_until_cancelled(self.next_look(wait, &mut *changes)).await.is_some() {
+            wait = self.inner.bus.look_every();
+            let looked = tokio::time::timeout(STEP_PATIENCE, self.step(&mut since, &mut base)).await;
+            self.inner.behind.store(!matches!(looked, Ok(Ok(()))), Ordering::Relaxed);
+            let failed = match looked {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the database does not answer".to_owned(),
+            };
+            wait = RETRY;
+            tracing::warn!("the search index could not be brought up to date, and is tried again: {failed}");
+        }
+    }
+
+    /// Waits for the next time to look: once the bus wakes, or a while has passed.
+    async fn next_look(&self, wait: Duration, changes: &mut dyn Subscription) {
+        let woken = async {
+            changes.changed().await;
+            tokio::time::sleep(GATHER).await;
+        };
+        // Who is alone has marked every change by itself.
+        if self.is_alone() {
+            tokio::time::sleep(wait).await;
+        } else {
+            _ = tokio::time::timeout(wait, woken).await;
         }
     }
 
@@ -132,7 +180,8 @@ impl Catalogue {
         if *base != self.base() {
             // The calendar of a listing begins with the day on which it was read.
             *base = self.base();
-            let loaded = load::all(self.inner.kit.db.read(), *base).await?;
+            let conn = self.inner.kit.db.read_late().await;
+            let loaded = load::some(conn, &load::listed(conn).await?, *base).await?;
             self.inner.index.fill(loaded.into_iter().filter_map(Loaded::listing).collect());
         }
         if !self.is_alone() {
@@ -151,7 +200,7 @@ impl Catalogue {
 
     /// Whether no other process changes the tables.
     fn is_alone(&self) -> bool {
-        self.inner.kit.db.backend() == DatabaseBackend::Sqlite
+        !self.inner.kit.db.is_shared()
     }
 
     /// The first night that is kept: a day early, for places whose today is our yesterday.

@@ -1,68 +1,13 @@
 //! What the requests of several services have in common, read with every violation noted; and the same, answered.
 
-use std::str::FromStr;
-
 use chrono::{NaiveTime, Timelike};
-use yeyak_proto::Mutation;
 use yeyak_proto::yeyak::common::v1 as common;
 use yeyak_proto::yeyak::stay::v1 as pb;
 
 use super::model::{Amenities, Amenity, GeoPoint, NotAPoint, NotWanted, Photo, Rating, Region, Wanted};
-use crate::error::Error;
 use crate::kit::date::{Date, Nights};
-use crate::kit::id::NotAnId;
-use crate::kit::idempotency::RequestKey;
-use crate::kit::money::{Currency, Money};
+pub(super) use crate::kit::request::{choice, etag, keyed_id, mask, money};
 use crate::kit::violation::Violations;
-
-/// The fields that an update names, of those that can be set.
-pub(super) fn mask(
-    violations: &mut Violations,
-    mask: Option<&prost_types::FieldMask>,
-    editable: &'static [&'static str],
-) -> Vec<&'static str> {
-    let paths = mask.map(|mask| &*mask.paths).unwrap_or_default();
-    violations.require("update_mask", !paths.is_empty(), "must name at least one field");
-    let mut named = Vec::new();
-    for (at, path) in paths.iter().enumerate() {
-        match editable.iter().find(|field| *field == path) {
-            Some(field) => named.push(*field),
-            None => {
-                violations.add(format!("update_mask.paths[{at}]"), format!("must be one of {}", editable.join(", ")));
-            }
-        }
-    }
-    named
-}
-
-/// The id of a request that has nothing else to say, and its key.
-pub(super) fn keyed_id<T, M>(message: &M, id: &str) -> Result<(T, RequestKey), Error>
-where
-    T: FromStr<Err = NotAnId>,
-    M: Mutation,
-{
-    let mut violations = Violations::new();
-    let key = RequestKey::of(message, &mut violations);
-    let id = violations.id("id", id);
-    violations.finish(id.map(|id| (id, key)))
-}
-
-/// An etag that an update rests on.
-pub(super) fn etag(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// A known value of an enum, or what it means when it is absent.
-pub(super) fn choice<P: TryFrom<i32>, T>(
-    violations: &mut Violations,
-    field: &str,
-    number: i32,
-    meaning: impl FnOnce(P) -> Option<T>,
-) -> Option<T> {
-    let known = P::try_from(number).ok().and_then(meaning);
-    violations.require(field, known.is_some(), "must be one of the values of its enum");
-    known
-}
 
 /// A region that must be given.
 pub(super) fn region(violations: &mut Violations, field: &str, number: i32) -> Option<Region> {
@@ -152,19 +97,6 @@ pub(super) fn time_of_day(violations: &mut Violations, field: &str, time: &pb::T
 pub(super) fn proto_time_of_day(time: NaiveTime) -> pb::TimeOfDay {
     let number = |part: u32| i32::try_from(part).expect("at most 59");
     pb::TimeOfDay { hours: number(time.hour()), minutes: number(time.minute()) }
-}
-
-/// An amount within limits.
-pub(super) fn money(
-    violations: &mut Violations,
-    field: &str,
-    money: &common::Money,
-    (least, most): (i64, i64),
-) -> Option<Money> {
-    let currency = violations.take(format!("{field}.currency_code"), money.currency_code.parse::<Currency>());
-    let fits = (least..=most).contains(&money.minor_units);
-    violations.require(format!("{field}.minor_units"), fits, format!("must be {least} to {most}"));
-    currency.filter(|_| fits).map(|currency| Money::new(currency, money.minor_units))
 }
 
 /// The nights of a stay.

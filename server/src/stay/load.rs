@@ -1,9 +1,10 @@
-//! Reading listings out of the tables: all of them at the start, one when it changed.
+//! Reading listings out of the tables: all of them at the start, some when they changed.
 
 use std::collections::HashMap;
 
 use chrono::Days;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder, QuerySelect};
 
 use super::calendar::HORIZON_DAYS;
 use super::calendar::month::{Cell, NightRules, cells, month_of};
@@ -17,8 +18,8 @@ use super::store::room_type::OPEN;
 use crate::error::Error;
 use crate::kit::date::Date;
 
-/// How many properties are read with one statement when they are named.
-const CHUNK: usize = 200;
+/// How many properties are read with one statement.
+const CHUNK: usize = 25;
 
 /// What was read of a property.
 pub(super) enum Loaded {
@@ -47,28 +48,22 @@ struct Rows {
     rules: Vec<Row>,
 }
 
-/// Every property that is for sale, with its nights from a date on.
-pub(super) async fn all(conn: &DatabaseConnection, base: Date) -> Result<Vec<Loaded>, Error> {
-    let months = months(base);
-    let rows = Rows {
-        // First of all: a listing must not carry a later revision than its rows.
-        properties: property::Entity::find().filter(property::Column::State.eq(LISTED)).all(conn).await?,
-        rooms: room_type::Entity::find().filter(room_type::Column::State.eq(OPEN)).all(conn).await?,
-        plans: rate_plan::Entity::find().filter(rate_plan::Column::State.eq(OPEN)).all(conn).await?,
-        prices: store::calendar::price_rows(conn, None, months).await?,
-        rules: store::calendar::rule_rows(conn, None, months).await?,
-    };
-    // Half a million prices are read: long enough to keep others waiting.
-    tokio::task::spawn_blocking(move || rows.put_together(base)).await.map_err(Error::internal)?
+/// The properties that are for sale.
+pub(super) async fn listed(conn: &DatabaseConnection) -> Result<Vec<PropertyId>, Error> {
+    let ids = property::Entity::find().select_only().column(property::Column::Id);
+    let ids = ids.filter(property::Column::State.eq(LISTED)).order_by_asc(property::Column::Id);
+    let ids: Vec<Uuid> = ids.into_tuple().all(conn).await?;
+    Ok(ids.into_iter().map(PropertyId).collect())
 }
 
-/// Some properties, for sale or not.
+/// Some properties, for sale or not; in parts of [`CHUNK`], so that what is read on the way never takes much memory.
 pub(super) async fn some(conn: &DatabaseConnection, ids: &[PropertyId], base: Date) -> Result<Vec<Loaded>, Error> {
     let months = months(base);
     let mut loaded = Vec::new();
     for ids in ids.chunks(CHUNK) {
         let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
         let of_property = |column: room_type::Column| column.is_in(ids.iter().copied());
+        // First of all: a listing must not carry a later revision than its rows.
         let properties =
             property::Entity::find().filter(property::Column::Id.is_in(ids.iter().copied())).all(conn).await?;
         let rooms = room_type::Entity::find()
@@ -85,7 +80,10 @@ pub(super) async fn some(conn: &DatabaseConnection, ids: &[PropertyId], base: Da
         let room_ids: Vec<_> = rooms.iter().map(|room| room.id).collect();
         let prices = store::calendar::price_rows(conn, Some(&plan_ids), months).await?;
         let rules = store::calendar::rule_rows(conn, Some(&room_ids), months).await?;
-        loaded.extend(Rows { properties, rooms, plans, prices, rules }.put_together(base)?);
+        let rows = Rows { properties, rooms, plans, prices, rules };
+        // The prices of a year are many: long enough to keep others waiting.
+        let together = tokio::task::spawn_blocking(move || rows.put_together(base));
+        loaded.extend(together.await.map_err(Error::internal)??);
     }
     Ok(loaded)
 }

@@ -45,11 +45,13 @@ use self::model::{Property, Season};
 pub use self::model::{PropertyId, RatePlanId, RoomTypeId};
 pub use self::offer::{LatePayment, StayOffer};
 pub use self::rooms::Rooms;
-use crate::error::{Error, EtagMismatch, NotFound};
+use crate::backend::bus::Bus;
+use crate::error::{Error, NotFound};
 use crate::kit::Kit;
 use crate::kit::caller::{Caller, Seller};
 use crate::kit::id::MemberId;
 use crate::kit::outbox::Cause;
+use crate::kit::request::check_etag;
 use crate::kit::tx::Tx;
 
 /// What can be stayed in.
@@ -62,10 +64,10 @@ pub struct Stays {
 }
 
 impl Stays {
-    /// Kept in the kit's database, with rooms counted by inventory.
-    pub fn new(kit: Kit, rooms: Arc<dyn Rooms>) -> Self {
+    /// Kept in the kit's database, with rooms counted by inventory; changes are told to other processes over the bus.
+    pub fn new(kit: Kit, rooms: Arc<dyn Rooms>, bus: Arc<dyn Bus>) -> Self {
         let season = Arc::new(Season::korean(holidays::korean()));
-        Self { catalogue: Catalogue::new(kit.clone(), rooms.clone()), rooms, season, kit }
+        Self { catalogue: Catalogue::new(kit.clone(), rooms.clone(), bus), rooms, season, kit }
     }
 
     /// Keeps the search index in step with the tables until the server stops; the first thing that it does is fill it.
@@ -108,14 +110,6 @@ impl Stays {
         self.kit.outbox.put(tx, cause, &event).await?;
         self.catalogue.changes_with(tx, property.id);
         Ok(())
-    }
-}
-
-/// Refuses an update that rests on an older version.
-fn check_etag(id: impl std::fmt::Display, etag: Option<&str>, version: i64) -> Result<(), Error> {
-    match etag {
-        Some(etag) if etag != version.to_string() => Err(EtagMismatch { id: id.to_string() }.into()),
-        _ => Ok(()),
     }
 }
 

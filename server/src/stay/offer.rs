@@ -1,6 +1,6 @@
 //! What a booking needs to know of a stay, as it is at this moment.
 
-use super::model::{PropertyId, RatePlanId, RefundTerms, RoomTypeId, StayPrice, Wanted};
+use super::model::{PropertyId, RatePlanId, RefundTerms, Region, RoomTypeId, StayPrice, Wanted};
 use crate::kit::date::Tz;
 use crate::kit::id::MemberId;
 
@@ -11,6 +11,8 @@ pub struct StayOffer {
     pub property: PropertyId,
     /// Its name.
     pub property_name: String,
+    /// In which region.
+    pub region: Region,
     /// Who sells.
     pub seller: MemberId,
     /// Where its days begin.

@@ -1,6 +1,8 @@
 //! The command `yeyak`, run as a process against a server on a port of its own.
 
-use std::path::Path;
+mod queue;
+mod session;
+
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -9,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use yeyak_server::config::Config;
 use yeyak_server::serve::{Platform, World};
 
 use crate::harness::{PASSWORD, config};
@@ -39,9 +42,13 @@ impl Shell {
     }
 
     async fn serve(&mut self) -> Serving {
+        self.serve_as(config(&self.data())).await
+    }
+
+    async fn serve_as(&mut self, config: Config) -> Serving {
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, ports) = oneshot::channel();
-        let platform = Platform::open(config(&self.data()), World::default()).await.expect("opens");
+        let platform = Platform::open(config, World::default()).await.expect("opens");
         let served = tokio::spawn(async move {
             let ready = |ports: &yeyak_server::serve::Ports| told.send(*ports).expect("it is waited for");
             platform.serve(ready, async move { drop(stopped.await) }).await.expect("serves");
@@ -235,34 +242,21 @@ async fn what_can_not_be_meant_is_a_usage_error_with_a_suggestion() {
 }
 
 #[tokio::test]
-async fn a_session_is_kept_for_its_server_until_it_is_logged_out() {
+async fn what_is_described_can_be_called_as_it_is_printed() {
     let (shell, server) = Shell::serving().await;
-    shell.run(&["call", SIGN_UP, &sign_up("mina@example.kr")]).await.ok();
-    let wrong = shell.run_with(&["login", "mina@example.kr", "--password-stdin"], "something else\n").await;
 
-    shell.run_with(&["login", "mina@example.kr", "--password-stdin"], &format!("{PASSWORD}\n")).await.ok();
-    shell.run(&["call", "AuthService/ListSessions"]).await.ok();
-    let file = shell.folder.path().join("session.json");
-    expire(&file);
-    shell.run(&["call", "AuthService/ListSessions"]).await.ok();
-    let refreshed = std::fs::read_to_string(&file).expect("kept");
-    shell.run(&["logout"]).await.ok();
-    let after = shell.run(&["call", "AuthService/ListSessions"]).await;
+    let search = shell.run(&["call", "--describe", "yeyak.stay.v1.StaySearchService/SearchStays"]).await.ok();
+    let (_, command) = search.out.rsplit_once("yeyak call ").expect("a command to begin with");
+    let (rpc, rest) = command.split_once(" '").expect("a body");
+    let (body, more) = rest.split_once('\'').expect("a whole body");
+    shell.run(&["call", rpc, body]).await.ok();
+    let text = r#"{"check_in_date": "2026-12-24"}"#;
+    let dated = shell.run(&["call", rpc, text]).await;
 
-    assert_eq!(wrong.code, Some(64 + 16), "{wrong:?}");
-    assert!(wrong.err.contains("WRONG_CREDENTIALS"), "{wrong:?}");
-    assert!(!refreshed.contains("2020-01-01"), "the token was refreshed and kept");
-    assert_eq!(after.code, Some(64 + 16), "{after:?}");
+    assert!(more.contains("check_in_date"), "{search:?}");
+    assert_eq!(dated.code, Some(2), "{dated:?}");
+    assert!(dated.err.contains(r#"{"year": 2026, "month": 12, "day": 24}"#), "{dated:?}");
     server.stop().await;
-}
-
-/// Makes the access token of a session file look expired.
-fn expire(file: &Path) {
-    let mut kept: Value = serde_json::from_slice(&std::fs::read(file).expect("kept")).expect("JSON");
-    for session in kept.as_object_mut().expect("by server").values_mut() {
-        session["access_expire_time"] = "2020-01-01T00:00:00Z".into();
-    }
-    std::fs::write(file, kept.to_string()).expect("writes");
 }
 
 #[tokio::test]
@@ -339,6 +333,10 @@ async fn the_configuration_is_shown_with_its_sources_and_completions_are_printed
 
     let options = shell.run(&["config", "--json"]).await.ok().json();
     let table = shell.run(&["config"]).await.ok();
+    let moved = shell.run(&["config", "--json", "--data", "elsewhere"]).await.ok();
+    let lost = shell.run(&["config", "--config", "lost.toml"]).await;
+    std::fs::write(shell.folder.path().join("slip.toml"), "[booking]\nhold_minute = 1\n").expect("writes");
+    let slip = shell.run(&["config", "--config", "slip.toml"]).await;
     let bash = shell.run(&["completions", "bash"]).await.ok();
     let help = shell.run(&["--help"]).await.ok();
 
@@ -351,6 +349,10 @@ async fn the_configuration_is_shown_with_its_sources_and_completions_are_printed
     assert_eq!(option("password.memory_kib")["value"], 8);
     assert!(option("password.memory_kib")["from"].as_str().is_some_and(|from| from.contains("environment")));
     assert!(table.out.contains("limit.message_bytes"), "{table:?}");
+    assert!(moved.out.contains("elsewhere"), "{moved:?}");
+    assert!(lost.code == Some(1) && lost.err.contains("lost.toml can't be read"), "{lost:?}");
+    assert!(slip.code == Some(1) && slip.err.contains("did you mean `booking.hold_minutes`?"), "{slip:?}");
+    assert!(slip.err.contains("slip.toml"), "{slip:?}");
     assert!(bash.out.contains("yeyak"), "completions for bash");
     assert!(help.out.contains("Exit codes:"), "{help:?}");
 }

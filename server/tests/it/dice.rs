@@ -38,3 +38,10 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 }
+
+/// How often a test of chance is repeated: once, or as `TEST_ROUNDS` says.
+pub(crate) fn rounds() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "how often a test runs is no option of the server")]
+    let rounds = std::env::var("TEST_ROUNDS");
+    rounds.map_or(1, |rounds| rounds.parse().expect("TEST_ROUNDS is a number"))
+}

@@ -1,10 +1,13 @@
-//! A platform of one's own for each test: a folder, a clock that stands still, seeded ids, no socket.
+//! A platform of one's own for each test: a folder and a database, a clock that stands still, seeded ids, no socket.
+//!
+//! On what needs nothing installed; with `YEYAK_TEST_BACKENDS=production` on the real services.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use yeyak::proto::member::v1::{
     ApproveSellerApplicationRequest, CreateApiKeyRequest, CreateSellerApplicationRequest, GetMemberRequest,
 };
@@ -17,6 +20,7 @@ use yeyak_server::kit::clock::{ManualClock, Time};
 use yeyak_server::kit::id::Ids;
 use yeyak_server::kit::money::Money;
 use yeyak_server::serve::{Platform, World};
+use yeyak_services::{Postgres, Rabbit, Redis, unique};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -26,12 +30,120 @@ pub(crate) struct Yeyak {
     pub(crate) client: Client,
     members: AtomicU32,
     admins: AtomicU32,
+    // Behind the platform, whose connections end before their database does.
+    pub(crate) installation: Installation,
+}
+
+/// What outlives the processes of an installation.
+pub(crate) struct Installation {
     pub(crate) folder: TempDir,
+    database: Option<Database>,
+    /// Where its other services are, by option.
+    services: Vec<(&'static str, String)>,
+}
+
+impl Installation {
+    pub(crate) async fn new(production: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        if !production {
+            return Self { folder, database: None, services: Vec::new() };
+        }
+        let services = vec![
+            ("redis", Redis::shared().url()),
+            ("redis_prefix", unique("test")),
+            ("queue", Rabbit::shared().url()),
+            ("queue_prefix", unique("test")),
+        ];
+        Self { folder, database: Some(Database::new().await), services }
+    }
+
+    /// One over services that a test may break.
+    pub(crate) fn over(postgres: &Postgres, services: &[(&'static str, String)]) -> Self {
+        let database = Some(Database { url: postgres.create(), is_shared: false });
+        Self { folder: tempfile::tempdir().expect("a folder"), database, services: services.to_vec() }
+    }
+
+    /// Everything that is kept, as it is kept.
+    pub(crate) fn content(&self) -> Vec<Vec<u8>> {
+        let folder = std::fs::read_dir(self.folder.path()).expect("the data folder");
+        let mut content: Vec<_> =
+            folder.map(|entry| std::fs::read(entry.expect("an entry").path()).expect("a file")).collect();
+        content.extend(self.database.as_ref().map(|database| Postgres::shared().dump(&database.url).into_bytes()));
+        content
+    }
+
+    fn config(&self) -> Config {
+        config_on(self.folder.path(), self.database.as_ref().map(|database| &*database.url), &self.services)
+    }
+
+    /// Where its tables are.
+    pub(crate) fn database(&self) -> &str {
+        &self.database.as_ref().expect("an installation on PostgreSQL").url
+    }
+
+    /// Asks the database something in SQL; one line for each row.
+    pub(crate) fn query(&self, statement: &str) -> String {
+        let database = self.database.as_ref().expect("an installation on PostgreSQL");
+        Postgres::ask(&database.url, statement).trim().to_owned()
+    }
+
+    /// The environment by which a process of its own finds it.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let mut variables = vec![("YEYAK_DATA".to_owned(), self.folder.path().display().to_string())];
+        if let Some(database) = &self.database {
+            variables.push(("YEYAK_DATABASE".to_owned(), database.url.clone()));
+            variables.push(("YEYAK_PAYMENT__ALLOW_SIMULATOR".to_owned(), "true".to_owned()));
+        }
+        variables.extend(
+            self.services.iter().map(|(option, url)| (format!("YEYAK_{}", option.to_uppercase()), url.clone())),
+        );
+        variables
+    }
+}
+
+/// A database: in the PostgreSQL of this test run, or in one that ends with its test.
+struct Database {
+    url: String,
+    is_shared: bool,
+}
+
+impl Database {
+    /// A copy of one that has this release's tables.
+    async fn new() -> Self {
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+        let migrated = || async {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = Postgres::shared().create();
+            let platform =
+                Platform::open(config_on(folder.path(), Some(&url), &[]), World::default()).await.expect("opens");
+            platform.kit.db.close().await;
+            url
+        };
+        Self { url: Postgres::shared().copy(TEMPLATE.get_or_init(migrated).await), is_shared: true }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.is_shared {
+            Postgres::shared().drop(&self.url);
+        }
+    }
 }
 
 /// The defaults, in a folder of its own, with the cheapest password hash and no limits that a test would meet.
-pub(crate) fn config(folder: &std::path::Path) -> Config {
-    Sources::read(None)
+pub(crate) fn config(folder: &Path) -> Config {
+    config_on(folder, None, &[])
+}
+
+fn config_on(folder: &Path, database: Option<&str>, services: &[(&str, String)]) -> Config {
+    let sources = Sources::read(None);
+    services
+        .iter()
+        .fold(sources, |sources, (option, url)| sources.with(option, url))
+        .with("database", database.unwrap_or_default())
+        .with("database_connections", 4)
+        .with("payment.allow_simulator", true)
         .with("data", folder)
         .with("listen", "127.0.0.1:0")
         .with("http", "127.0.0.1:0")
@@ -54,13 +166,26 @@ impl Yeyak {
 
     /// One whose clock stands at another instant.
     pub(crate) async fn at(start: Time) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::on(Installation::new(yeyak_services::on_production()).await, start).await
+    }
+
+    /// One over an installation.
+    pub(crate) async fn on(installation: Installation, start: Time) -> Self {
         let clock = Arc::new(ManualClock::at(start));
         let world = World { clock: clock.clone(), ids: Arc::new(Ids::seeded(1)) };
-        let platform = Platform::open(config(folder.path()), world).await.expect("opens");
+        let platform = Platform::open(installation.config(), world).await.expect("opens");
         platform.start_http();
         let client = Client::embedded_with(platform.embedded().expect("composes"), Options::default().attempts(1));
-        Self { platform, clock, client, members: AtomicU32::new(0), admins: AtomicU32::new(0), folder }
+        Self { platform, clock, client, members: AtomicU32::new(0), admins: AtomicU32::new(0), installation }
+    }
+
+    /// Ends this process of the installation, which others may go on with.
+    pub(crate) async fn leave(self) -> Installation {
+        let Self { platform, installation, client, .. } = self;
+        drop(client);
+        platform.kit.db.close().await;
+        drop(platform);
+        installation
     }
 
     /// Does everything that is due: webhooks, events, jobs.
@@ -75,12 +200,9 @@ impl Yeyak {
     }
 
     /// How many messages a consumer failed on and has still to take.
-    pub(crate) async fn failed_messages(&self) -> i64 {
-        let count = "SELECT COUNT(*) AS messages FROM queue_message WHERE failure_count > 0".to_owned();
-        let read = self.platform.kit.db.read();
-        let count = Statement::from_string(read.get_database_backend(), count);
-        let row = read.query_one_raw(count).await.expect("reads").expect("a row");
-        row.try_get("", "messages").expect("a number")
+    pub(crate) async fn failed_messages(&self) -> u64 {
+        let listing = self.platform.queue.list().await.expect("lists");
+        listing.delayed_count + listing.queues.iter().map(|queue| queue.aside_count).sum::<u64>()
     }
 
     /// Makes the provider's next answer about an attempt go wrong.
@@ -98,7 +220,7 @@ impl Yeyak {
     /// As [`Self::capture_behind_our_back`], where the provider may refuse it.
     pub(crate) async fn capture_if_possible(&self, attempt: &Payment, key: &str, amount: i64) -> Answer {
         let order = attempt.id.as_str();
-        let confirm = Confirm { order, key, amount: Money::won(amount), idempotency_key: "lost" };
+        let confirm = Confirm { order, key, amount: Money::won(amount), idempotency_key: order };
         self.platform.payments.provider().confirm(confirm).await
     }
 

@@ -177,3 +177,24 @@ async fn a_revoked_session_is_over_at_once_and_a_repeated_request_changes_nothin
     client.auth().log_out(LogOutRequest {}).await.expect("logs out");
     assert!(client.auth().list_sessions(ListSessionsRequest::default()).await.is_err());
 }
+
+/// Guard: the client leaves a refused session out where nobody need say who they are.
+#[tokio::test]
+async fn a_client_whose_session_has_ended_still_asks_what_is_public() {
+    let yeyak = Yeyak::new().await;
+    let spoilt = yeyak::proto::member::v1::Tokens { access_token: "of another time".into(), ..Default::default() };
+    let client = yeyak.client.with_tokens(spoilt);
+
+    client
+        .stay_search()
+        .search_stays(yeyak::proto::stay::v1::SearchStaysRequest::default())
+        .await
+        .expect("anyone may search");
+
+    let own = client
+        .auth()
+        .list_sessions(yeyak::proto::member::v1::ListSessionsRequest::default())
+        .await
+        .expect_err("nobody's");
+    assert_eq!(own.reason, ErrorReason::Unauthenticated);
+}

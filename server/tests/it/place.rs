@@ -12,8 +12,8 @@ use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::proto::stay::v1::property::{ConfirmationMode, LatePaymentPolicy};
 use yeyak::proto::stay::v1::{
     CancellationPolicy, CreatePropertyRequest, CreateRatePlanRequest, CreateRoomTypeRequest, GeoPoint,
-    OpenPropertyRequest, Property, RatePlan, RatePlanPrice, Region, RoomType, UpdateCalendarRequest,
-    UpdateRoomTypeRequest,
+    OpenPropertyRequest, Property, RatePlan, RatePlanPrice, Region, RoomType, SearchStaysRequest, SearchStaysResponse,
+    UpdateCalendarRequest, UpdateRoomTypeRequest,
 };
 use yeyak::{Client, Error};
 
@@ -134,10 +134,27 @@ pub(crate) async fn press(browser: &reqwest::Client, checkout_url: &str, choice:
 impl Place {
     /// Changes how many rooms the type has.
     pub(crate) async fn set_room_count(&self, rooms: i32) {
+        self.try_room_count(rooms).await.expect("changes");
+    }
+
+    /// As [`Self::set_room_count`], where it may be refused.
+    pub(crate) async fn try_room_count(&self, rooms: i32) -> Result<RoomType, Error> {
         let room_type = RoomType { id: self.room_type_id.clone(), room_count: rooms, ..Default::default() };
         let update_mask = Some(prost_types::FieldMask { paths: vec!["room_count".into()] });
         let request = UpdateRoomTypeRequest { room_type: Some(room_type), update_mask, ..Default::default() };
-        self.seller.room_types().update_room_type(request).await.expect("changes");
+        self.seller.room_types().update_room_type(request).await
+    }
+
+    /// Sets how many rooms are for sale in some nights.
+    pub(crate) async fn try_rooms_on(&self, (start, end): (NaiveDate, NaiveDate), rooms: i32) -> Result<(), Error> {
+        let request = UpdateCalendarRequest {
+            room_type_id: self.room_type_id.clone(),
+            start_date: date(start),
+            end_date: date(end),
+            room_count: Some(rooms),
+            ..Default::default()
+        };
+        self.seller.calendars().update_calendar(request).await.map(drop)
     }
 
     /// Sets one price for every night of a few months.
@@ -152,6 +169,23 @@ impl Place {
             ..Default::default()
         };
         self.seller.calendars().update_calendar(calendar).await.expect("a calendar");
+    }
+
+    /// Whether a search for what is free on the first night finds this place.
+    pub(crate) async fn is_found(&self, client: &Client) -> bool {
+        !self.search(client).await.expect("searches").offers.is_empty()
+    }
+
+    /// Searches for what is free on the first night.
+    pub(crate) async fn search(&self, client: &Client) -> Result<SearchStaysResponse, Error> {
+        let next = self.arrival + Days::new(1);
+        let stay = SearchStaysRequest {
+            region: Region::Jeju.into(),
+            check_in_date: date(self.arrival),
+            check_out_date: date(next),
+            ..Default::default()
+        };
+        client.stay_search().search_stays(stay).await
     }
 
     pub(crate) async fn quote(&self, client: &Client, stay: (NaiveDate, NaiveDate)) -> Result<BookingQuote, Error> {

@@ -111,7 +111,7 @@ impl Guest {
                 let booking = client.bookings().get_booking(GetBookingRequest { id }).await?;
                 cancel(client, &booking).await?;
             }
-            75..83 => return self.change(&id).await,
+            75..83 => return self.change(yeyak, &id).await,
             83..88 => {
                 let request = ExtendBookingRequest { id, ..Default::default() };
                 client.bookings().extend_booking(request).await?;
@@ -146,8 +146,13 @@ impl Guest {
     }
 
     async fn pay(&mut self, yeyak: &Yeyak, id: &str) -> Result<(), Error> {
+        self.pay_with(yeyak, id, String::new()).await
+    }
+
+    async fn pay_with(&mut self, yeyak: &Yeyak, id: &str, change_quote_token: String) -> Result<(), Error> {
         let payments = self.client.payments();
-        let request = PreparePaymentRequest { booking_id: id.to_owned(), ..Default::default() };
+        let booking_id = id.to_owned();
+        let request = PreparePaymentRequest { booking_id, change_quote_token, ..Default::default() };
         let attempt = payments.prepare_payment(request).await?;
         if let Some(fault) = self.fault() {
             yeyak.fault(&attempt, fault).await;
@@ -183,11 +188,15 @@ impl Guest {
         })
     }
 
-    async fn change(&mut self, id: &str) -> Result<(), Error> {
+    /// Moves a booking; to dearer dates by paying what they cost more.
+    async fn change(&mut self, yeyak: &Yeyak, id: &str) -> Result<(), Error> {
         let stay = self.stay();
         let ask = QuoteChangeRequest { id: id.to_owned(), check_in_date: date(stay.0), check_out_date: date(stay.1) };
-        let quote_token = self.client.bookings().quote_change(ask).await?.token;
-        let request = ChangeBookingRequest { id: id.to_owned(), quote_token, ..Default::default() };
+        let quote = self.client.bookings().quote_change(ask).await?;
+        if minor(&quote.due) > 0 {
+            return self.pay_with(yeyak, id, quote.token).await;
+        }
+        let request = ChangeBookingRequest { id: id.to_owned(), quote_token: quote.token, ..Default::default() };
         self.client.bookings().change_booking(request).await?;
         Ok(())
     }

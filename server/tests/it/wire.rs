@@ -1,12 +1,21 @@
 //! What a client sees that knows HTTP/2 and nothing of gRPC, from a server as it is run.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use tokio::sync::oneshot;
+use tonic::body::Body;
 use tonic::{Code, Status};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+use yeyak::proto::METHODS;
+use yeyak::proto::member::v1::{CreateApiKeyRequest, RevokeApiKeyRequest};
+use yeyak::proto::stay::v1::SearchStaysRequest;
+use yeyak::{Client, Embedded, ErrorReason, Options};
 use yeyak_server::serve::{Platform, Ports, ServeError};
 
 use crate::harness::Yeyak;
@@ -84,4 +93,71 @@ async fn a_client_that_keeps_waiting_reads_deadline_exceeded_from_a_real_server(
 
     drop(client);
     serving.end().await;
+}
+
+/// What went over the wire: the encodings of a request and of its answer.
+type Encodings = Arc<Mutex<Vec<[Option<String>; 2]>>>;
+
+/// The server, with a note of each call's encodings.
+fn noted(server: Embedded, noted: Encodings) -> Embedded {
+    BoxCloneSyncService::new(tower::service_fn(move |request: http::Request<Body>| {
+        let (server, noted) = (server.clone(), noted.clone());
+        async move {
+            let encoding = |headers: &http::HeaderMap| Some(headers.get("grpc-encoding")?.to_str().ok()?.to_owned());
+            let sent = encoding(request.headers());
+            let answer = server.oneshot(request).await?;
+            noted.lock().expect("free").push([sent, encoding(answer.headers())]);
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(answer)
+        }
+    }))
+}
+
+#[tokio::test]
+async fn messages_are_compressed_both_ways_when_the_client_wants_it_so() {
+    let yeyak = Yeyak::new().await;
+    let seen = Encodings::default();
+    let server = noted(yeyak.platform.embedded().expect("composes"), seen.clone());
+    let request = SearchStaysRequest { text: "바다".repeat(20), ..Default::default() };
+
+    for (gzip, expected) in [(true, Some("gzip".to_owned())), (false, None)] {
+        let client = Client::embedded_with(server.clone(), Options::default().gzip(gzip));
+        let found = client.stay_search().search_stays(request.clone()).await.expect("finds");
+        assert_eq!(found.total_count, 0);
+        assert_eq!(seen.lock().expect("free").pop(), Some([expected.clone(), expected]));
+    }
+}
+
+#[tokio::test]
+async fn an_encoding_that_no_service_reads_is_refused_with_those_that_they_do() {
+    let yeyak = Yeyak::new().await;
+    let method = METHODS.iter().find(|method| method.name == "SearchStays").expect("ours");
+    let mut headers = crate::raw::headers(None, None);
+    headers.insert("grpc-encoding", http::HeaderValue::from_static("br"));
+
+    let answer = crate::raw::call(&yeyak.platform.embedded().expect("composes"), method, headers, framed(&[])).await;
+
+    let refused = answer.error.expect("refused");
+    assert_eq!((refused.code, refused.reason), (Code::Unimplemented, ErrorReason::UnknownEncoding));
+    let accepted = refused.status.metadata().get("grpc-accept-encoding").expect("named");
+    assert!(accepted.to_str().is_ok_and(|accepted| accepted.contains("gzip")), "{accepted:?}");
+    assert!(refused.message.contains("gzip"), "{refused}");
+}
+
+/// Guard: what each call does again is not repeated once it was sent.
+#[tokio::test]
+async fn a_call_that_would_make_another_key_is_sent_once() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let server = BoxCloneSyncService::new(tower::service_fn(move |_: http::Request<Body>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let answer = Status::unavailable("the connection broke").into_http::<Body>();
+        async { Ok::<_, Box<dyn std::error::Error + Send + Sync>>(answer) }
+    }));
+    let client = Client::embedded(server);
+
+    client.api_keys().create_api_key(CreateApiKeyRequest::default()).await.expect_err("no answer");
+    let created = calls.swap(0, Ordering::Relaxed);
+    client.api_keys().revoke_api_key(RevokeApiKeyRequest::default()).await.expect_err("no answer");
+
+    assert_eq!((created, calls.load(Ordering::Relaxed)), (1, 4), "revoking is keyed, and tried again");
 }

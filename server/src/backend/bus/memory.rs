@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -15,6 +16,15 @@ type Topics = Arc<Mutex<HashMap<Uuid, watch::Sender<()>>>>;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBus {
     topics: Topics,
+}
+
+impl MemoryBus {
+    /// Wakes everybody: something may have changed.
+    pub(super) fn wake_all(&self) {
+        for topic in self.topics.lock().expect("nothing panics while it is held").values() {
+            topic.send_replace(());
+        }
+    }
 }
 
 struct Watch {
@@ -34,6 +44,10 @@ impl Bus for MemoryBus {
         let mut topics = self.topics.lock().expect("nothing panics while it is held");
         let receiver = topics.entry(thing).or_insert_with(|| watch::channel(()).0).subscribe();
         Box::new(Watch { thing, receiver: Some(receiver), topics: self.topics.clone() })
+    }
+
+    fn look_every(&self) -> Duration {
+        Duration::from_secs(1)
     }
 }
 
@@ -63,7 +77,15 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
+    use super::super::suite::{self, bus_suite};
     use super::*;
+
+    async fn one_process() -> (Arc<dyn Bus>, Arc<dyn Bus>) {
+        let bus = Arc::new(MemoryBus::default());
+        (bus.clone(), bus)
+    }
+
+    bus_suite!(one_process().await);
 
     #[tokio::test]
     async fn a_watcher_is_told_of_what_happened_since_it_began_and_leaves_nothing_behind() {

@@ -1,22 +1,35 @@
 //! The embedded queue: a table, so that a kill loses nothing.
 
+mod entity;
+mod operate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, QueryOrder, QuerySelect};
-use tokio::sync::Notify;
-use tokio::time::timeout;
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{QueryOrder, QuerySelect, Select};
 use tokio_util::sync::CancellationToken;
 
-use super::{Consumer, Message, Queue, TRIES, retry_delay};
+use self::entity::{Column, Entity, Model, row};
+use super::take::{Fate, fate, give};
+use super::{Consumer, Delays, Message, Queue};
 use crate::error::Error;
-use crate::kit::{Kit, trace};
+use crate::kit::Kit;
+use crate::kit::clock::Time;
+use crate::kit::news::News;
 
-const BATCH: u64 = 100;
+/// The most messages that are read at once.
+const BATCH: usize = 100;
+/// How long a consumer may be unaware of what other processes published, when their news is lost.
 const POLL: Duration = Duration::from_millis(500);
+/// How long messages are in the hands of one process, where there are several; a consumer that takes longer is not alone.
+const CLAIM: TimeDelta = TimeDelta::seconds(120);
+/// How many rows one statement writes: each has 13 values, and SQLite takes 32,766 of them.
+const ROWS: usize = 1000;
+const LONGEST: TimeDelta = TimeDelta::hours(1);
 
 /// Queues kept in a table.
 #[derive(Clone, Debug)]
@@ -24,46 +37,107 @@ pub struct DatabaseQueue {
     kit: Kit,
     /// Who takes which events.
     subscriptions: Arc<[(&'static str, Vec<String>)]>,
-    wake: Arc<Notify>,
+    delays: Delays,
+    news: News,
 }
 
 impl DatabaseQueue {
     /// Queues for these consumers.
     pub fn new(kit: Kit, consumers: &[Arc<dyn Consumer>]) -> Self {
         let subscriptions = consumers.iter().map(|consumer| (consumer.name(), consumer.kinds())).collect();
-        Self { kit, subscriptions, wake: Arc::default() }
+        let news = News::new(kit.db.clone(), "yeyak_queue");
+        Self { kit, subscriptions, delays: Delays::default(), news }
     }
 
-    async fn settle(&self, consumer: &str, message: &Model, failed: Option<Error>) -> Result<(), Error> {
+    #[cfg(test)]
+    pub(super) fn with_delays(self, delays: Delays) -> Self {
+        Self { delays, ..self }
+    }
+
+    /// What is due to a consumer and in nobody's hands.
+    async fn due(&self, consumer: &dyn Consumer) -> Result<Vec<Model>, Error> {
         let now = self.kit.clock.now();
-        let failures = message.failure_count + 1;
-        let delay = TimeDelta::from_std(retry_delay(failures)).unwrap_or(TimeDelta::minutes(10));
-        let key = (consumer.to_owned(), message.id);
-        if let Some(error) = &failed {
-            tracing::warn!(consumer, event = %message.id, failures, "{consumer} failed on {}: {error}", message.kind);
+        let limit = if self.kit.db.is_shared() { consumer.batch_size().clamp(16, BATCH) } else { BATCH };
+        let found = due(consumer.name(), now, limit).all(self.kit.db.read()).await?;
+        if found.is_empty() || !self.kit.db.is_shared() {
+            return Ok(found);
         }
         self.kit
             .db
             .write(async |tx| {
-                let mut update = Entity::update_many()
-                    .col_expr(Column::FailureCount, Expr::value(failures))
-                    .col_expr(Column::DueTime, Expr::value(now + delay))
-                    .filter(Column::Consumer.eq(&*key.0))
-                    .filter(Column::Id.eq(key.1));
-                match &failed {
-                    None => {
-                        Entity::delete_by_id(key.clone()).exec(&*tx).await?;
-                    }
-                    Some(_) => {
-                        if failures >= TRIES {
-                            update = update.col_expr(Column::DeadTime, Expr::value(now));
-                        }
-                        update.exec(&*tx).await?;
-                    }
+                let found = due(consumer.name(), now, limit)
+                    .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+                    .all(&*tx)
+                    .await?;
+                Entity::update_many()
+                    .col_expr(Column::DueTime, Expr::value(now + CLAIM))
+                    .filter(Column::Consumer.eq(consumer.name()))
+                    .filter(Column::Id.is_in(found.iter().map(|row| row.id)))
+                    .exec(&*tx)
+                    .await?;
+                Ok(found)
+            })
+            .await
+    }
+
+    /// Deletes what was taken, and says of the rest when it comes again.
+    async fn settle(
+        &self,
+        consumer: &dyn Consumer,
+        rows: &[Model],
+        outcomes: &[Result<(), Error>],
+    ) -> Result<(), Error> {
+        let now = self.kit.clock.now();
+        let (mut taken, mut failed) = (Vec::new(), Vec::new());
+        for (row, outcome) in rows.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => taken.push(row.id),
+                Err(error) => {
+                    let what = format!("{} {}", row.kind, row.id);
+                    failed.push((row.id, fate(consumer, &self.delays, &what, row.failure_count, error), error));
+                }
+            }
+        }
+        let mine = || Column::Consumer.eq(consumer.name());
+        self.kit
+            .db
+            .write(async |tx| {
+                let ids = taken.iter().copied();
+                Entity::delete_many().filter(mine()).filter(Column::Id.is_in(ids)).exec(&*tx).await?;
+                for (id, fate, error) in &failed {
+                    let (failures, due, aside) = match fate {
+                        Fate::Again { failures, delay } => (failures, now + time_delta(*delay), None),
+                        Fate::Aside { failures } => (failures, now, Some(now)),
+                    };
+                    Entity::update_many()
+                        .col_expr(Column::FailureCount, Expr::value(*failures))
+                        .col_expr(Column::DueTime, Expr::value(due))
+                        .col_expr(Column::DeadTime, Expr::value(aside))
+                        .col_expr(Column::Error, Expr::value(error.to_string()))
+                        .filter(mine())
+                        .filter(Column::Id.eq(*id))
+                        .exec(&*tx)
+                        .await?;
                 }
                 Ok(())
             })
             .await
+    }
+
+    async fn consume_news(&self, consumer: &dyn Consumer, stop: &CancellationToken) {
+        let mut heard = self.news.hear();
+        while !stop.is_cancelled() {
+            match self.consume_due(consumer).await {
+                Ok(1..) => {}
+                outcome => {
+                    if let Err(error) = outcome {
+                        tracing::warn!("{} could not read its queue: {error}", consumer.name());
+                    }
+                    let pause = tokio::time::sleep(POLL);
+                    tokio::select! { () = heard.news() => {} () = pause => {} () = stop.cancelled() => {} }
+                }
+            }
+        }
     }
 }
 
@@ -84,99 +158,69 @@ impl Queue for DatabaseQueue {
         self.kit
             .db
             .write(async |tx| {
-                // Published before by a relay whose claim ran out.
-                Entity::insert_many(rows.clone()).on_conflict_do_nothing().exec_without_returning(&*tx).await?;
-                let wake = self.wake.clone();
-                tx.on_commit(move || wake.notify_waiters());
+                for rows in rows.chunks(ROWS) {
+                    // What is there was published before by a relay whose claim ran out.
+                    let insert = Entity::insert_many(rows.to_vec()).on_conflict_do_nothing();
+                    insert.exec_without_returning(&*tx).await?;
+                }
+                self.news.tell_on_commit(&tx);
                 Ok(())
             })
             .await
     }
 
     async fn consume(&self, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let news = timeout(POLL, self.wake.notified());
-            match self.consume_due(&*consumer).await {
-                Ok(1..) => {}
-                outcome => {
-                    if let Err(error) = outcome {
-                        tracing::warn!("{} could not read its queue: {error}", consumer.name());
-                    }
-                    tokio::select! { _ = news => {} () = stop.cancelled() => {} }
-                }
-            }
-        }
+        tokio::join!(self.news.listen(&stop), self.consume_news(&*consumer, &stop));
     }
 
     async fn consume_due(&self, consumer: &dyn Consumer) -> Result<usize, Error> {
-        let due = Entity::find()
-            .filter(Column::Consumer.eq(consumer.name()))
-            .filter(Column::DueTime.lte(self.kit.clock.now()))
-            .filter(Column::DeadTime.is_null())
-            .order_by_asc(Column::DueTime)
-            .order_by_asc(Column::Id)
-            .limit(BATCH)
-            .all(self.kit.db.read())
-            .await?;
-        for row in &due {
-            let message = Message::from(row.clone());
-            let outcome = trace::scope(message.trace.clone(), consumer.take(&message)).await;
-            self.settle(consumer.name(), row, outcome.err()).await?;
+        let due = self.due(consumer).await?;
+        for rows in due.chunks(consumer.batch_size().max(1)) {
+            let messages: Vec<_> = rows.iter().cloned().map(Message::from).collect();
+            let outcomes = give(consumer, &messages).await;
+            self.kit.crash.point("queue.taken")?;
+            self.settle(consumer, rows, &outcomes).await?;
         }
         Ok(due.len())
     }
 }
 
-fn row(consumer: &str, message: &Message, now: crate::kit::clock::Time) -> ActiveModel {
-    ActiveModel {
-        id: ActiveValue::Set(message.id),
-        consumer: ActiveValue::Set(consumer.to_owned()),
-        kind: ActiveValue::Set(message.kind.clone()),
-        aggregate: ActiveValue::Set(message.aggregate),
-        version: ActiveValue::Set(message.version),
-        actor: ActiveValue::Set(message.actor.clone()),
-        trace: ActiveValue::Set(message.trace.clone()),
-        payload: ActiveValue::Set(message.payload.clone()),
-        create_time: ActiveValue::Set(message.create_time),
-        due_time: ActiveValue::Set(now),
-        failure_count: ActiveValue::Set(0),
-        dead_time: ActiveValue::Set(None),
+fn due(consumer: &str, now: Time, limit: usize) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Consumer.eq(consumer))
+        .filter(Column::DueTime.lte(now))
+        .filter(Column::DeadTime.is_null())
+        .order_by_asc(Column::DueTime)
+        .order_by_asc(Column::Version)
+        .order_by_asc(Column::Id)
+        .limit(limit as u64)
+}
+
+fn time_delta(delay: Duration) -> TimeDelta {
+    TimeDelta::from_std(delay).unwrap_or(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::suite::{OnTable, Probe, Stage, messages, only, queue_suite};
+
+    queue_suite!(OnTable::new().await, [doc = "On SQLite."]);
+
+    /// Guard: the rows of one statement.
+    #[tokio::test]
+    async fn more_is_published_at_once_than_one_statement_holds() {
+        let stage = OnTable::new().await;
+        let queue = stage.open(&only(&Probe::new(&stage)));
+
+        queue.publish(&messages(3000)).await.unwrap();
+
+        assert_eq!(queue.list().await.unwrap().queues[0].waiting_count, 3000);
     }
 }
 
-impl From<Model> for Message {
-    fn from(row: Model) -> Self {
-        Self {
-            id: row.id,
-            kind: row.kind,
-            aggregate: row.aggregate,
-            version: row.version,
-            actor: row.actor,
-            trace: row.trace,
-            payload: row.payload,
-            create_time: row.create_time,
-        }
-    }
-}
+#[cfg(test)]
+mod postgres {
+    use super::super::suite::{OnTable, queue_suite};
 
-#[sea_orm::model]
-#[derive(Clone, Debug, DeriveEntityModel, PartialEq)]
-#[sea_orm(table_name = "queue_message")]
-struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    consumer: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    id: Uuid,
-    kind: String,
-    aggregate: Uuid,
-    version: i64,
-    actor: String,
-    trace: String,
-    payload: Vec<u8>,
-    create_time: DateTimeUtc,
-    due_time: DateTimeUtc,
-    failure_count: i64,
-    dead_time: Option<DateTimeUtc>,
+    queue_suite!(OnTable::on_postgres().await, [ignore = "needs PostgreSQL: .ci/run"]);
 }
-
-impl ActiveModelBehavior for ActiveModel {}

@@ -1,26 +1,30 @@
 //! The relay: takes events out of the outbox and publishes them.
 //!
 //! Many relays may run. Each claims rows for a while; a claim that runs out is taken over, so an event is published at least
-//! once, and consumers know it by its id. Events leave in the order in which they were put, within each batch.
+//! once, and consumers know it by its id. Events of one aggregate leave in the order of its versions, whoever publishes them.
+
+mod claim;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use sea_orm::entity::prelude::*;
-use sea_orm::{Condition, QueryOrder, QuerySelect};
-use tokio::time::timeout;
+use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
+use self::claim::Claim;
 use super::{Message, Queue};
 use crate::error::Error;
 use crate::kit::Kit;
-use crate::kit::outbox::{Column, Entity, Model};
+use crate::kit::outbox::Model;
 
-const BATCH: u64 = 200;
-const CLAIM: TimeDelta = TimeDelta::seconds(30);
-/// How long the relay may be unaware of what other processes put.
+/// How long the relay may be unaware of what other processes put, when their news is lost.
 const POLL: Duration = Duration::from_millis(500);
+/// The first event leaves at once; those behind it are gathered for this long, unless there are many already.
+const GATHER: Duration = Duration::from_millis(10);
+/// How many are enough not to wait for more.
+const FULL: usize = 100;
 
 /// Publishes what the outbox holds.
 #[derive(Clone, Debug)]
@@ -37,16 +41,21 @@ impl Relay {
 
     /// Publishes whatever is put, until it is told to stop.
     pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(self.kit.outbox.news.listen(&stop), self.publish_news(&stop));
+    }
+
+    async fn publish_news(&self, stop: &CancellationToken) {
+        let mut heard = self.kit.outbox.news.hear();
         while !stop.is_cancelled() {
+            let pause = tokio::time::sleep(POLL);
             match self.publish_due().await {
-                Ok(0) => {
-                    let news = timeout(POLL, self.kit.outbox.news());
-                    tokio::select! { _ = news => {} () = stop.cancelled() => {} }
-                }
+                Ok(0) => tokio::select! { () = heard.news() => {} () = pause => {} () = stop.cancelled() => {} },
+                // A claim costs the same for one event as for many; under load many come while the relay pauses.
+                Ok(few) if few < FULL => tokio::time::sleep(GATHER).await,
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!("events could not be published and stay in the outbox: {error}");
-                    tokio::select! { () = tokio::time::sleep(POLL) => {} () = stop.cancelled() => {} }
+                    tokio::select! { () = pause => {} () = stop.cancelled() => {} }
                 }
             }
         }
@@ -54,44 +63,18 @@ impl Relay {
 
     /// Publishes one batch; how many events it had.
     pub async fn publish_due(&self) -> Result<usize, Error> {
-        let claimed = self.claim().await?;
-        if claimed.is_empty() {
-            return Ok(0);
+        let Some(claim) = Claim::take(&self.kit).await? else { return Ok(0) };
+        let messages: Vec<_> = claim.rows.iter().cloned().map(Message::from).collect();
+        if let Err(error) = self.queue.publish(&messages).await {
+            if let Err(error) = claim.give_up(&self.kit).await {
+                tracing::debug!("a claim on events could not be given up, and runs out by itself: {error}");
+            }
+            return Err(error);
         }
-        let ids: Vec<_> = claimed.iter().map(|row| row.id).collect();
-        let messages: Vec<_> = claimed.into_iter().map(Message::from).collect();
-        self.queue.publish(&messages).await?;
-        self.kit
-            .db
-            .write(async |tx| {
-                Entity::delete_many().filter(Column::Id.is_in(ids.iter().copied())).exec(&*tx).await?;
-                Ok(())
-            })
-            .await?;
+        self.kit.crash.point("relay.published")?;
+        claim.settle(&self.kit).await?;
+        counter!("yeyak_outbox_published_total").increment(messages.len() as u64);
         Ok(messages.len())
-    }
-
-    async fn claim(&self) -> Result<Vec<Model>, Error> {
-        let now = self.kit.clock.now();
-        let free = || Condition::any().add(Column::ClaimTime.is_null()).add(Column::ClaimTime.lte(now));
-        // An idle relay writes nothing.
-        let due = Entity::find().filter(free()).order_by_asc(Column::Id).limit(BATCH).all(self.kit.db.read()).await?;
-        if due.is_empty() {
-            return Ok(due);
-        }
-        self.kit
-            .db
-            .write(async |tx| {
-                let mut rows = Entity::update_many()
-                    .col_expr(Column::ClaimTime, Expr::value(now + CLAIM))
-                    .filter(Column::Id.is_in(due.iter().map(|row| row.id)))
-                    .filter(free())
-                    .exec_with_returning(&*tx)
-                    .await?;
-                rows.sort_by_key(|row| row.id);
-                Ok(rows)
-            })
-            .await
     }
 }
 

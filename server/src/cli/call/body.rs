@@ -3,13 +3,17 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use chrono::Datelike;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
 
 use super::super::failure::Failure;
-use super::super::suggest::did_you_mean;
 use super::enumeration;
+use crate::kit::date::Date;
+use crate::kit::suggest::did_you_mean;
 
+/// How many fields are told at most.
+const TOLD: usize = 4;
 /// Far above what any server takes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
@@ -79,7 +83,7 @@ impl Walk {
         }
         let Value::Object(fields) = value else {
             let name = if path.is_empty() { "it" } else { path };
-            return self.wrong.push(format!("{name}: must be an object, {{…}}"));
+            return self.wrong.push(format!("{name}: must be an object, {}", form(message, value)));
         };
         for (key, value) in fields {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -151,7 +155,18 @@ impl Walk {
     }
 }
 
-/// Numbers may be quoted, since JavaScript has no 64 bits.
+/// What a message looks like, when something else was written in its place: a date with the day that was meant.
+fn form(message: &MessageDescriptor, given: &Value) -> String {
+    if message.full_name() == "yeyak.common.v1.Date" {
+        let meant = given.as_str().and_then(|text| text.parse::<Date>().ok());
+        let (year, month, day) = meant.map_or((2026, 12, 24), |date| (date.year(), date.month(), date.day()));
+        return format!(r#"{{"year": {year}, "month": {month}, "day": {day}}}, not {given}"#);
+    }
+    let names: Vec<_> = message.fields().take(TOLD).map(|field| format!("\"{}\": …", field.name())).collect();
+    let more = if message.fields().len() > TOLD { ", …" } else { "" };
+    format!("{{{}{more}}}", names.join(", "))
+}
+
 /// The JSON mapping wants the paths of a field mask in lowerCamelCase; people write them as the file does.
 fn camel_case(mask: &mut Value) {
     let Value::String(paths) = mask else { return };
@@ -171,6 +186,7 @@ fn camel_case(mask: &mut Value) {
     *paths = camel;
 }
 
+/// Numbers may be quoted, since JavaScript has no 64 bits.
 fn is_number(value: &Value, quoted: impl Fn(&str) -> bool) -> bool {
     match value {
         Value::Number(_) => true,
@@ -223,6 +239,18 @@ mod tests {
         assert!(wrong.contains("member.display_name: must be a string, not 7"), "{wrong}");
         assert!(wrong.contains("member.roles: must be a list"), "{wrong}");
         assert!(wrong.contains("tokens: must be an object"), "{wrong}");
+    }
+
+    #[test]
+    fn a_date_that_is_written_as_text_is_told_as_it_must_be() {
+        let text = r#"{"id": "x", "check_in_date": "2027-01-02", "check_out_date": "soon"}"#;
+        let wrong = wrong("yeyak.booking.v1.QuoteChangeRequest", text);
+        let first = r#"check_in_date: must be an object, {"year": 2027, "month": 1, "day": 2}, not "2027-01-02""#;
+        assert!(wrong.contains(first), "{wrong}");
+        assert!(
+            wrong.contains(r#"check_out_date: must be an object, {"year": 2026, "month": 12, "day": 24}"#),
+            "{wrong}"
+        );
     }
 
     #[test]

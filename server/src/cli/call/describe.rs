@@ -9,12 +9,12 @@ use prost_reflect::{
 
 use super::super::failure::Failure;
 use super::super::output;
-use super::super::suggest::nearest_name;
 use super::comment::comment;
 use super::list::{access, path, stream};
 use super::name;
 use super::reflection::Reflection;
-use super::template::template;
+use super::template::{optional, template};
+use crate::kit::suggest::nearest_name;
 
 /// Prints a service, an RPC, a message or an enum.
 pub(super) async fn describe(reflection: &mut Reflection, name: &str) -> Result<(), Failure> {
@@ -65,7 +65,11 @@ fn of_method(method: &MethodDescriptor) -> String {
         _ = write!(shown, "\n{}", text(|out| out.message(message, 0)));
     }
     let template = template(&input);
-    format!("{shown}\n// To call it:\nyeyak call {} '{template}'", path(method))
+    let more = match &optional(&input)[..] {
+        [] => String::new(),
+        names => format!("\n// It may have too: {}", names.join(", ")),
+    };
+    format!("{shown}\n// To call it, with what is required:\nyeyak call {} '{template}'{more}", path(method))
 }
 
 fn as_json(message: &MessageDescriptor) -> String {

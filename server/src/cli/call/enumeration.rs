@@ -2,7 +2,7 @@
 
 use prost_reflect::EnumDescriptor;
 
-use super::super::suggest::did_you_mean;
+use crate::kit::suggest::did_you_mean;
 
 /// How many values are told at most.
 const TOLD: usize = 16;

@@ -4,12 +4,10 @@ use clap::Args;
 use prost_reflect::MethodDescriptor;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 use yeyak::Client;
-use yeyak::proto::member::v1::RefreshSessionRequest;
 use yeyak_proto::ACT_AS_HEADER;
 
 use super::super::failure::Failure;
-use super::super::output;
-use super::super::session::{Session, SessionFile};
+use super::super::session::SessionFile;
 use super::list;
 
 /// Who the call is made as; without any of these, as who logged in with `yeyak login`.
@@ -35,14 +33,14 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// Puts who calls into the headers, unless they say so already.
+    /// Puts who calls into the headers, unless they say so already; who it is, when it is the session of `yeyak login`.
     pub(super) async fn put(
         &self,
         metadata: &mut MetadataMap,
         client: &Client,
         url: &str,
         method: &MethodDescriptor,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         if self.token.is_some() && self.api_key.is_some() {
             return Err(Failure::usage("give --token or --api-key, not both; YEYAK_TOKEN and YEYAK_API_KEY count too"));
         }
@@ -53,46 +51,29 @@ impl Identity {
             set(metadata, ACT_AS_HEADER, member)?;
         }
         if metadata.contains_key("authorization") {
-            return Ok(());
+            return Ok(None);
         }
-        let bearer = match self.token.as_ref().or(self.api_key.as_ref()) {
-            Some(given) => Some(given.clone()),
-            None if gives_tokens(method) => None,
-            None => self.logged_in(client, url).await?,
+        let (bearer, email) = match self.token.as_ref().or(self.api_key.as_ref()) {
+            Some(given) => (given.clone(), None),
+            None if gives_tokens(method) => return Ok(None),
+            None => match self.session.logged_in(client, url).await? {
+                Some(session) => (session.access_token().to_owned(), Some(session.email)),
+                None => return Ok(None),
+            },
         };
-        match bearer {
-            Some(bearer) => set(metadata, "authorization", &format!("Bearer {bearer}")),
-            None => Ok(()),
-        }
-    }
-
-    /// The access token of `yeyak login`, refreshed when it is about to expire.
-    async fn logged_in(&self, client: &Client, url: &str) -> Result<Option<String>, Failure> {
-        let mut sessions = self.session.read()?;
-        let Some(session) = sessions.of(url).cloned() else { return Ok(None) };
-        if !session.is_stale() {
-            return Ok(Some(session.access_token().to_owned()));
-        }
-        let request = RefreshSessionRequest { refresh_token: session.refresh_token().to_owned() };
-        match client.auth().refresh_session(request).await {
-            Ok(answer) => {
-                let fresh = Session::new(&session.email, answer.tokens.unwrap_or_default());
-                let token = fresh.access_token().to_owned();
-                sessions.keep(url, fresh)?;
-                Ok(Some(token))
-            }
-            Err(error) => {
-                output::note(format!("yeyak: the session of {} has ended ({error}); calling as nobody", session.email));
-                Ok(None)
-            }
-        }
+        set(metadata, "authorization", &format!("Bearer {bearer}"))?;
+        Ok(email)
     }
 }
 
 /// Logging in and refreshing need no token, and an old one would only be refused.
 fn gives_tokens(method: &MethodDescriptor) -> bool {
-    method.parent_service().full_name() == "yeyak.member.v1.AuthService"
-        && list::access(method).contains(&"ACCESS_PUBLIC".to_owned())
+    method.parent_service().full_name() == "yeyak.member.v1.AuthService" && is_public(method)
+}
+
+/// Whether nobody need say who they are.
+pub(super) fn is_public(method: &MethodDescriptor) -> bool {
+    list::access(method).contains(&"ACCESS_PUBLIC".to_owned())
 }
 
 /// Sets a header as it was typed.

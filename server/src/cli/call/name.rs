@@ -3,8 +3,8 @@
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
 use super::super::failure::Failure;
-use super::super::suggest::{did_you_mean, nearest_name, own_name};
 use super::reflection::Reflection;
+use crate::kit::suggest::{did_you_mean, nearest_name, own_name};
 
 /// The RPC of a name such as `package.Service/Method`.
 pub(super) async fn method(reflection: &mut Reflection, name: &str) -> Result<MethodDescriptor, Failure> {

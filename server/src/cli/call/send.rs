@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use yeyak::Client;
 
 use super::super::failure::Failure;
@@ -38,7 +38,7 @@ pub(super) async fn send(
     for (name, value) in &call.headers {
         identity::set(request.metadata_mut(), name, value)?;
     }
-    call.identity.put(request.metadata_mut(), client, call.target.url(), method).await?;
+    let kept = call.identity.put(request.metadata_mut(), client, call.target.url(), method).await?;
     if let Some(time) = time {
         request.set_timeout(time);
     }
@@ -48,7 +48,26 @@ pub(super) async fn send(
     }
     let path = PathAndQuery::try_from(path).map_err(Failure::failed)?;
     let deadline = Instant::now() + time.unwrap_or(ENDLESS);
-    let outcome = answers(call, client, method, path, request, deadline).await;
+    let mut again = Request::new(request.get_ref().clone());
+    *again.metadata_mut() = request.metadata().clone();
+    let outcome = answers(call, client, method, path.clone(), request, deadline).await;
+    let (Err(Refusal::Refused(status)), Some(email)) = (&outcome, &kept) else { return told(call, outcome) };
+    if status.code() != Code::Unauthenticated {
+        return told(call, outcome);
+    }
+    let session = format!("the session of {email} at {} was refused", call.target.url());
+    if !identity::is_public(method) {
+        let hint = format!("({session}; `yeyak login {email}` begins another, `yeyak logout` forgets it)");
+        return told(call, outcome).map_err(|failure| if call.json { failure } else { failure.and(hint) });
+    }
+    // Anyone may ask this: a session that has ended is no reason to refuse it.
+    output::note(format!("yeyak: {session} ({}); calling as nobody (`yeyak logout` forgets it)", status.message()));
+    again.metadata_mut().remove("authorization");
+    told(call, answers(call, client, method, path, again, deadline).await)
+}
+
+/// What became of the call, for whoever reads it.
+fn told(call: &Call, outcome: Result<(), Refusal>) -> Result<(), Failure> {
     outcome.map_err(|refusal| match refusal {
         Refusal::Failed(failure) => failure,
         Refusal::Refused(status) => {

@@ -28,7 +28,7 @@ impl Serialize for Json {
     }
 }
 
-/// A message as JSON with every field that a caller may set, and the first of each `oneof`.
+/// A message as JSON with every field that a caller must set, and the first of each `oneof`: filled in, it is accepted.
 pub(super) fn template(message: &MessageDescriptor) -> String {
     serde_json::to_string_pretty(&of_message(message, &mut Vec::new())).expect("names are strings")
 }
@@ -43,7 +43,7 @@ fn of_message(message: &MessageDescriptor, within: &mut Vec<String>) -> Json {
     }
     within.push(message.full_name().to_owned());
     let mut fields = Vec::new();
-    for field in message.fields().filter(is_set_by_callers) {
+    for field in message.fields().filter(must_be_set) {
         let value = of_field(&field, within);
         fields.push((field.name().to_owned(), value));
     }
@@ -51,11 +51,21 @@ fn of_message(message: &MessageDescriptor, within: &mut Vec<String>) -> Json {
     Json::Object(fields)
 }
 
-fn is_set_by_callers(field: &FieldDescriptor) -> bool {
-    let about = comment(&field.parent_file(), field.path());
-    let output = about.first().is_some_and(|line| line.starts_with("Output only"));
+/// The fields that a caller may add to a template.
+pub(super) fn optional(message: &MessageDescriptor) -> Vec<String> {
+    let may = |field: &FieldDescriptor| !begins(field, &["Output only"]) && !must_be_set(field);
+    message.fields().filter(may).map(|field| field.name().to_owned()).collect()
+}
+
+/// Not what is optional, even where it is needed beside another field; what says nothing is taken as needed.
+fn must_be_set(field: &FieldDescriptor) -> bool {
     let another = field.containing_oneof().is_some_and(|oneof| oneof.fields().next().as_ref() != Some(field));
-    !output && !another
+    !another && !begins(field, &["Output only", "Optional", "Required with"])
+}
+
+fn begins(field: &FieldDescriptor, words: &[&str]) -> bool {
+    let about = comment(&field.parent_file(), field.path());
+    about.first().is_some_and(|line| words.iter().any(|word| line.starts_with(word)))
 }
 
 fn of_field(field: &FieldDescriptor, within: &mut Vec<String>) -> Json {
@@ -87,6 +97,11 @@ fn of_kind(kind: &Kind, within: &mut Vec<String>) -> Json {
 }
 
 fn well_known(name: &str) -> Option<Value> {
+    match name {
+        "yeyak.common.v1.Date" => return Some(json!({ "year": 2026, "month": 12, "day": 24 })),
+        "yeyak.common.v1.Money" => return Some(json!({ "currency_code": "KRW", "minor_units": "10000" })),
+        _ => {}
+    }
     Some(match name.strip_prefix("google.protobuf.")? {
         "Timestamp" => json!("2026-01-01T00:00:00Z"),
         "Duration" => json!("30s"),
@@ -113,6 +128,17 @@ mod tests {
             let template = template(&method.input());
             super::super::body::read(&method.input(), Some(&template)).expect("reads back");
         }
+    }
+
+    #[test]
+    fn a_template_asks_for_what_is_required_alone() {
+        let pool = DescriptorPool::decode(yeyak_proto::FILE_DESCRIPTOR_SET).expect("ours");
+        let message = |name: &str| pool.get_message_by_name(name).expect("ours");
+        let create = message("yeyak.booking.v1.CreateBookingRequest");
+        let json: Value = serde_json::from_str(&template(&create)).expect("JSON");
+        assert_eq!(json, json!({ "quote_token": "", "guest": { "name": "", "email": "" } }));
+        assert_eq!(optional(&create), ["expected_total", "note", "request_id"]);
+        assert_eq!(template(&message("yeyak.stay.v1.SearchStaysRequest")), "{}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Where the secrets are kept: a file that its owner alone may read, sealed when there is a master key.
+//! Where the secrets are kept: a file that its owner alone may read, or a row in the database that processes share; sealed when
+//! there is a master key.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use sea_orm::ActiveValue;
+use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Keyring, NONCE, Root, SigningKey};
@@ -18,13 +21,81 @@ pub enum KeyringError {
     /// The file can't be read or written.
     #[error("the key file {0} can't be used: {1}")]
     File(PathBuf, #[source] io::Error),
-    /// The file is not one of ours, or was damaged.
-    #[error("the key file {0} is damaged; restore it from a backup, since nothing encrypted can be read without it")]
-    Damaged(PathBuf),
-    /// The file is sealed with another master key, or with none.
-    #[error("the key file {0} does not open with this `master_key`")]
-    WrongMasterKey(PathBuf),
+    /// The table can't be read or written.
+    #[error("the keys in the table `keyring` can't be used: {0}")]
+    Table(#[source] DbErr),
+    /// They are not ours, or were damaged.
+    #[error("{0} is damaged; restore it from a backup, since nothing encrypted can be read without it")]
+    Damaged(String),
+    /// They are sealed with another master key, or with none.
+    #[error("{0} does not open with this `master_key`")]
+    WrongMasterKey(String),
 }
+
+/// Where the secrets of an installation are, so that all of its processes find the same.
+#[derive(Clone, Debug)]
+pub enum KeyStore {
+    /// A file in the data folder: the one process of an embedded installation.
+    File(PathBuf),
+    /// A row in the database that its processes share.
+    Table(DatabaseConnection),
+}
+
+impl KeyStore {
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => format!("the key file {}", path.display()),
+            Self::Table(_) => "the table `keyring`".to_owned(),
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Vec<u8>>, KeyringError> {
+        match self {
+            Self::File(path) => match fs::read(path) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(KeyringError::File(path.clone(), error)),
+            },
+            Self::Table(conn) => {
+                let row = Entity::find_by_id(ROW).one(conn).await.map_err(KeyringError::Table)?;
+                Ok(row.map(|row| row.content))
+            }
+        }
+    }
+
+    /// Writes the first secrets, unless another process was faster.
+    async fn add(&self, bytes: &[u8]) -> Result<(), KeyringError> {
+        let Self::Table(conn) = self else { return self.replace(bytes).await };
+        let row = ActiveModel { name: ActiveValue::Set(ROW.to_owned()), content: ActiveValue::Set(bytes.to_vec()) };
+        let added = Entity::insert_many([row]).on_conflict_do_nothing().exec_without_returning(conn).await;
+        added.map(|_| ()).map_err(KeyringError::Table)
+    }
+
+    async fn replace(&self, bytes: &[u8]) -> Result<(), KeyringError> {
+        match self {
+            Self::File(path) => write_whole(path, bytes).map_err(|error| KeyringError::File(path.clone(), error)),
+            Self::Table(conn) => {
+                let row = Entity::update_many().col_expr(Column::Content, Expr::value(bytes.to_vec()));
+                let replaced = row.filter(Column::Name.eq(ROW)).exec(conn).await;
+                replaced.map(|_| ()).map_err(KeyringError::Table)
+            }
+        }
+    }
+}
+
+/// The one row of the table.
+const ROW: &str = "installation";
+
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel, PartialEq)]
+#[sea_orm(table_name = "keyring")]
+struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    name: String,
+    content: Vec<u8>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
 
 #[derive(Deserialize, Serialize)]
 struct Plain {
@@ -39,31 +110,33 @@ struct PlainSigning {
 }
 
 impl Keyring {
-    /// Reads the secrets of an installation, or makes them at its first start.
-    pub fn load_or_create(path: &Path, master_key: Option<&str>, ids: &Ids) -> Result<Self, KeyringError> {
-        match fs::read(path) {
-            Ok(bytes) => Self::decode(path, &bytes, master_key),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let keys = Self::generate(ids);
-                keys.save(path, master_key, ids)?;
-                Ok(keys)
-            }
-            Err(error) => Err(KeyringError::File(path.to_owned(), error)),
+    /// Reads the secrets of an installation, or makes them at its first start. Processes that start at the same moment end up
+    /// with the same.
+    pub async fn load_or_create(store: &KeyStore, master_key: Option<&str>, ids: &Ids) -> Result<Self, KeyringError> {
+        if let Some(keys) = Self::load(store, master_key).await? {
+            return Ok(keys);
         }
+        store.add(&Self::generate(ids).encode(master_key, ids)).await?;
+        Self::load(store, master_key).await?.ok_or_else(|| KeyringError::Damaged(store.name()))
+    }
+
+    /// The secrets of an installation, once it was started.
+    pub async fn load(store: &KeyStore, master_key: Option<&str>) -> Result<Option<Self>, KeyringError> {
+        let bytes = store.read().await?;
+        bytes.map(|bytes| Self::decode(&store.name(), &bytes, master_key)).transpose()
     }
 
     /// Writes the secrets, whole or not at all.
-    pub fn save(&self, path: &Path, master_key: Option<&str>, ids: &Ids) -> Result<(), KeyringError> {
+    pub async fn save(&self, store: &KeyStore, master_key: Option<&str>, ids: &Ids) -> Result<(), KeyringError> {
+        store.replace(&self.encode(master_key, ids)).await
+    }
+
+    fn encode(&self, master_key: Option<&str>, ids: &Ids) -> Vec<u8> {
         let plain = serde_json::to_vec_pretty(&self.plain()).expect("strings are JSON");
-        let bytes = match master_key {
+        match master_key {
             Some(master_key) => sealed(master_key, plain, ids),
             None => plain,
-        };
-        let draft = path.with_extension("draft");
-        write_private(&draft, &bytes)
-            .and_then(|()| fs::rename(&draft, path))
-            .and_then(|()| path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()))
-            .map_err(|error| KeyringError::File(path.to_owned(), error))
+        }
     }
 
     fn plain(&self) -> Plain {
@@ -77,9 +150,9 @@ impl Keyring {
         }
     }
 
-    fn decode(path: &Path, bytes: &[u8], master_key: Option<&str>) -> Result<Self, KeyringError> {
-        let damaged = || KeyringError::Damaged(path.to_owned());
-        let wrong = || KeyringError::WrongMasterKey(path.to_owned());
+    fn decode(name: &str, bytes: &[u8], master_key: Option<&str>) -> Result<Self, KeyringError> {
+        let damaged = || KeyringError::Damaged(name.to_owned());
+        let wrong = || KeyringError::WrongMasterKey(name.to_owned());
         let plain = match master_key {
             Some(master_key) => unsealed(master_key, bytes).ok_or_else(wrong)?,
             None if bytes.starts_with(SEALED) => return Err(wrong()),
@@ -121,6 +194,13 @@ fn unsealed(master_key: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     opened.ok().map(|plain| plain.to_vec())
 }
 
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    write_private(&draft, bytes)?;
+    fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -134,29 +214,50 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::Harness;
 
-    #[test]
-    fn secrets_survive_a_restart_and_open_with_the_same_master_key_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
+    async fn survives(store: KeyStore, master_key: Option<&str>) {
         let ids = Ids::seeded(3);
-        for master_key in [None, Some("correct horse battery staple")] {
-            let path = folder.path().join(format!("{}.keys", master_key.is_some()));
-            let first = Keyring::load_or_create(&path, master_key, &ids).expect("makes");
-            let again = Keyring::load_or_create(&path, master_key, &ids).expect("reads");
-            assert_eq!(again.signing()[0].public, first.signing()[0].public);
+        let first = Keyring::load_or_create(&store, master_key, &ids).await.expect("makes");
+        let again = Keyring::load_or_create(&store, master_key, &ids).await.expect("reads");
+        assert_eq!(again.signing()[0].public, first.signing()[0].public);
 
-            let other = master_key.is_none().then_some("another");
-            assert!(matches!(Keyring::load_or_create(&path, other, &ids), Err(KeyringError::WrongMasterKey(_))));
+        let other = master_key.is_none().then_some("another");
+        let refused = Keyring::load_or_create(&store, other, &ids).await;
+        assert!(matches!(refused, Err(KeyringError::WrongMasterKey(_))));
+    }
+
+    #[tokio::test]
+    async fn secrets_survive_a_restart_and_open_with_the_same_master_key_alone() {
+        for master_key in [None, Some("correct horse battery staple")] {
+            let yeyak = Harness::new().await;
+            survives(KeyStore::File(yeyak.folder().join("keys")), master_key).await;
+            survives(KeyStore::Table(yeyak.db.read().clone()), master_key).await;
         }
     }
 
+    /// Guard: the first row stays, and each reads it again.
+    #[tokio::test]
+    async fn processes_that_start_at_the_same_moment_share_their_secrets() {
+        let yeyak = Harness::new().await;
+        let store = KeyStore::Table(yeyak.db.schema_connection().clone());
+        let starts = (0..20).map(|seed| {
+            let store = store.clone();
+            async move { Keyring::load_or_create(&store, None, &Ids::seeded(seed)).await.expect("starts") }
+        });
+
+        let all = futures::future::join_all(starts).await;
+
+        assert!(all.iter().all(|keys| keys.signing()[0].public == all[0].signing()[0].public));
+    }
+
     #[cfg(unix)]
-    #[test]
-    fn the_key_file_is_for_its_owner_alone() {
+    #[tokio::test]
+    async fn the_key_file_is_for_its_owner_alone() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("keys");
-        Keyring::load_or_create(&path, None, &Ids::seeded(3)).expect("makes");
+        Keyring::load_or_create(&KeyStore::File(path.clone()), None, &Ids::seeded(3)).await.expect("makes");
         assert_eq!(fs::metadata(path).expect("there").permissions().mode() & 0o777, 0o600);
     }
 }

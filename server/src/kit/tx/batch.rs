@@ -91,6 +91,9 @@ struct Batch {
     /// Who waits for the commit, and what runs behind it; nothing does for what was refused.
     waiting: Vec<(oneshot::Sender<Result<(), Error>>, Hooks)>,
     broken: Option<Error>,
+    /// Whether the savepoint that is open holds work to keep. It is released together with the opening of the next one, the last
+    /// by the commit: a statement less for each operation.
+    holds_work: bool,
 }
 
 impl Batch {
@@ -101,7 +104,8 @@ impl Batch {
             ..Default::default()
         };
         let transaction = Arc::new(connection.begin_with_options(options).await?);
-        Ok(Self { transaction, members: 0, waiting: Vec::new(), broken: None })
+        transaction.execute_unprepared("SAVEPOINT op").await?;
+        Ok(Self { transaction, members: 0, waiting: Vec::new(), broken: None, holds_work: false })
     }
 
     async fn give(&mut self, offer: oneshot::Sender<Turn>) -> Result<(), Error> {
@@ -109,17 +113,19 @@ impl Batch {
             return Ok(());
         }
         self.members += 1;
-        self.transaction.execute_unprepared("SAVEPOINT op").await?;
+        if self.holds_work {
+            self.transaction.execute_unprepared("RELEASE op; SAVEPOINT op").await?;
+        }
         let hooks = Hooks::default();
         let (keep, kept) = oneshot::channel();
         let (commit, committed) = oneshot::channel();
         let tx = Tx { transaction: self.transaction.clone(), hooks: hooks.clone() };
         let offered = offer.send(Turn { tx, keep, committed }).is_ok();
         let verdict = if offered { self.wait(kept).await } else { None };
-        if verdict != Some(true) {
+        self.holds_work = verdict == Some(true);
+        if !self.holds_work {
             self.transaction.execute_unprepared("ROLLBACK TO op").await?;
         }
-        self.transaction.execute_unprepared("RELEASE op").await?;
         match verdict {
             Some(true) => self.waiting.push((commit, hooks)),
             Some(false) => self.waiting.push((commit, Hooks::default())),

@@ -5,6 +5,8 @@ use sea_orm::{ConnectionTrait, IntoActiveModel, TryInsertResult};
 
 use crate::error::Error;
 use crate::kit::clock::Time;
+use crate::kit::forget;
+use crate::kit::tx::Db;
 use crate::payment::entity::webhook::{Column, Entity, Model};
 
 /// Keeps a webhook; false when its transmission is kept already.
@@ -15,8 +17,7 @@ pub(in crate::payment) async fn insert_webhook(conn: &impl ConnectionTrait, webh
     Ok(matches!(written, TryInsertResult::Inserted(1)))
 }
 
-/// Deletes the webhooks received before an instant; how many.
-pub(in crate::payment) async fn forget_webhooks(conn: &impl ConnectionTrait, before: Time) -> Result<u64, Error> {
-    let gone = Entity::delete_many().filter(Column::ReceiveTime.lt(before)).exec(conn).await?;
-    Ok(gone.rows_affected)
+/// Deletes a slice of the webhooks received until an instant; whether there may be more.
+pub(in crate::payment) async fn forget_webhooks(db: &Db, until: Time) -> Result<bool, Error> {
+    forget::until::<Entity>(db, Column::ReceiveTime, until).await
 }

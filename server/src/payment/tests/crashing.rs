@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::stage::Stage;
+use crate::backend::provider::simulator::Fault;
 use crate::kit::crash::How;
 use crate::kit::money::Money;
 use crate::payment::model::{RefundState, State};
@@ -44,6 +45,33 @@ async fn a_refund_that_ends_anywhere_is_finished_by_the_reconciler() {
         assert_eq!(stage.view(id).await.refunds[0].state, RefundState::Done, "{point}");
         assert_eq!(stage.charge(id).await.balance, Money::won(600), "{point}");
         assert_eq!(stage.held(booking).await, 600, "{point}");
+        stage.assert_sound().await;
+    }
+}
+
+/// Guard: a refusal is recorded with what follows from it for the booking, in one transaction; asked again under the same key,
+/// the provider refuses again.
+#[tokio::test]
+async fn a_refused_refund_that_ends_anywhere_is_exact() {
+    for point in ["refund.decided", "refund.asked", "refund.recorded"] {
+        let stage = Stage::new().await;
+        let (booking, id) = stage.paid().await;
+        stage.script(id, Fault::Decline { code: "REFUND_REJECTED".to_owned() }).await;
+        stage.yeyak.kit.crash.arm(point, How::Error);
+
+        stage.refund(id, 400).await.unwrap();
+        stage.idle().await;
+        assert!(!stage.yeyak.kit.crash.is_armed(point), "{point}");
+        stage.reconcile_after(TimeDelta::zero()).await;
+
+        let view = stage.view(id).await;
+        assert_eq!((view.refunds[0].state, view.payment.refunded), (RefundState::Failed, Money::won(0)), "{point}");
+        assert_eq!(stage.left(booking).await.given_back, 0, "{point}");
+        assert_eq!(stage.charge(id).await.balance, Money::won(1000), "{point}");
+        stage.assert_sound().await;
+        stage.refund(id, 1000).await.unwrap();
+        stage.idle().await;
+        assert_eq!((stage.held(booking).await, stage.left(booking).await.given_back), (0, 1000), "{point}");
         stage.assert_sound().await;
     }
 }

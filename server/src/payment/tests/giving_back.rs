@@ -7,9 +7,11 @@ use super::stage::{Stage, reasons};
 use crate::backend::provider::simulator::{Fault, When};
 use crate::error::ErrorReason;
 use crate::kit::caller::Actor;
+use crate::kit::crash::How;
 use crate::kit::idempotency::RequestKey;
 use crate::kit::money::Money;
 use crate::payment::model::{RefundState, State};
+use crate::payment::payable::Received;
 use crate::payment::refund::GiveBack;
 use crate::payment::store;
 
@@ -82,7 +84,7 @@ async fn a_refund_that_never_arrived_is_tried_again() {
     stage.assert_sound().await;
 }
 
-/// Guard: the movement back to the booking's account.
+/// Guards: the movement back to the booking's account, and `Payable::refund_failed` in the same transaction.
 #[tokio::test]
 async fn a_refund_that_the_provider_refuses_no_longer_counts() {
     let stage = Stage::new().await;
@@ -94,12 +96,65 @@ async fn a_refund_that_the_provider_refuses_no_longer_counts() {
 
     let view = stage.view(id).await;
     assert_eq!((view.refunds[0].state, view.payment.refunded), (RefundState::Failed, Money::won(0)));
-    assert_eq!(stage.held(booking).await, 1000);
+    assert_eq!((stage.held(booking).await, stage.left(booking).await.given_back), (1000, 0));
     stage.assert_sound().await;
     stage.refund(id, 1000).await.unwrap();
     stage.idle().await;
     assert_eq!(stage.state(id).await, State::Refunded, "another try may be taken");
+    assert_eq!(stage.left(booking).await.given_back, 1000);
     stage.assert_sound().await;
+}
+
+/// Guard: `finish_refund` ends a pending refund once.
+#[tokio::test]
+async fn a_refusal_that_many_hear_of_is_recorded_once() {
+    let stage = Stage::new().await;
+    let (booking, id) = stage.paid().await;
+    stage.yeyak.kit.crash.arm("refund.decided", How::Error);
+    stage.refund(id, 300).await.unwrap();
+    stage.idle().await;
+    let payment = stage.payments.payment(id).await.unwrap();
+    let refund = stage.view(id).await.refunds.remove(0);
+
+    let ends = join_all((0..10).map(|_| stage.payments.record_refusal(&payment, &refund, "REFUND_REJECTED"))).await;
+
+    assert!(ends.iter().all(Result::is_ok), "{ends:?}");
+    assert_eq!((stage.held(booking).await, stage.left(booking).await.given_back), (1000, 0));
+    stage.assert_sound().await;
+}
+
+/// Guard: what counts in no booking is never counted as given back by one. Of many tries one sends the money.
+#[tokio::test]
+async fn what_a_booking_never_had_is_sent_again_when_the_provider_refused_it() {
+    for mismatch in [true, false] {
+        let stage = Stage::new().await;
+        let booking = stage.booking().await;
+        let id = stage.prepare(booking).await;
+        let key = stage.agree(id).await;
+        match mismatch {
+            true => stage.script(id, Fault::WrongAmount { charged: 700 }).await,
+            false => *stage.bookings.answer.lock().unwrap() = Received::GiveBack,
+        }
+        // Refused once the money is to go back.
+        stage.yeyak.kit.crash.arm("refund.decided", How::Error);
+        stage.confirm(id, &key).await.unwrap();
+        stage.idle().await;
+        stage.script(id, Fault::Decline { code: "REFUND_REJECTED".to_owned() }).await;
+        stage.reconcile_after(TimeDelta::zero()).await;
+        let refused = stage.view(id).await;
+        let captured = refused.payment.captured;
+        assert_eq!((refused.refunds[0].state, refused.payment.refundable()), (RefundState::Failed, captured));
+        stage.assert_sound().await;
+
+        let outcomes = join_all((0..10).map(|_| stage.refund(id, captured.minor))).await;
+        stage.idle().await;
+
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        assert!(reasons(&outcomes).iter().all(|reason| *reason == ErrorReason::RefundTooLarge), "{outcomes:?}");
+        assert_eq!((stage.charge(id).await.balance, stage.held(booking).await), (Money::won(0), 0));
+        assert_eq!(stage.left(booking).await.given_back, 0);
+        stage.assert_sound().await;
+    }
 }
 
 #[tokio::test]

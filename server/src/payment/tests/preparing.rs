@@ -44,7 +44,7 @@ async fn an_attempt_of_another_amount_or_of_the_past_makes_way() {
 }
 
 #[tokio::test]
-async fn a_booking_has_ten_attempts() {
+async fn a_booking_has_ten_attempts_and_each_change_ten_of_its_own() {
     let stage = Stage::new().await;
     let booking = stage.booking().await;
     for _ in 0..10 {
@@ -53,6 +53,25 @@ async fn a_booking_has_ten_attempts() {
         stage.script(id, Fault::Decline { code: "REJECT_CARD_COMPANY".to_owned() }).await;
         assert_eq!(stage.confirm(id, &key).await.unwrap().state, State::Failed);
     }
+
+    let refused = stage.try_prepare(booking).await.unwrap_err();
+
+    assert_eq!(refused.reason(), ErrorReason::TooManyAttempts);
+    stage.bookings.bill.lock().unwrap().change = Some(stage.change());
+    let id = stage.prepare(booking).await;
+    let key = stage.agree(id).await;
+    assert_eq!(stage.confirm(id, &key).await.unwrap().state, State::Captured);
+}
+
+#[tokio::test]
+async fn a_booking_has_a_hundred_attempts_in_all() {
+    let stage = Stage::new().await;
+    let booking = stage.booking().await;
+    for _ in 0..100 {
+        stage.bookings.bill.lock().unwrap().change = Some(stage.change());
+        stage.prepare(booking).await;
+    }
+    stage.bookings.bill.lock().unwrap().change = Some(stage.change());
 
     let refused = stage.try_prepare(booking).await.unwrap_err();
 

@@ -17,15 +17,15 @@ use crate::backend::queue::{DatabaseQueue, Queue, Relay};
 use crate::error::{Error, ErrorReason, NotFound};
 use crate::harness::Harness;
 use crate::kit::caller::{Actor, Member, Roles, Seller};
-use crate::kit::id::{BookingId, MemberId};
+use crate::kit::id::{BookingId, ChangeId, MemberId};
 use crate::kit::idempotency::{Reply, RequestKey};
 use crate::kit::money::{Currency, Money};
 use crate::kit::tx::Tx;
 use crate::kit::violation::Violations;
 use crate::ledger::{Account, Ledger};
 use crate::payment::confirm::Confirm;
-use crate::payment::model::{PaymentId, State};
-use crate::payment::payable::{Bill, Parties, Payable, Received};
+use crate::payment::model::{PaymentId, RefundId, State};
+use crate::payment::payable::{Bill, Parties, Payable, Purpose, Received, Taken};
 use crate::payment::prepare::Prepare;
 use crate::payment::read::View;
 use crate::payment::refund::GiveBack;
@@ -62,7 +62,7 @@ impl Bookings {
 
 #[async_trait]
 impl Payable for Bookings {
-    async fn bill(&self, payer: &Member, booking: BookingId) -> Result<Bill, Error> {
+    async fn bill(&self, payer: &Member, booking: BookingId, _: Option<&str>) -> Result<Bill, Error> {
         let bill = self.bill.lock().unwrap().clone();
         if bill.payer == payer.id {
             Ok(Bill { booking, ..bill })
@@ -76,25 +76,48 @@ impl Payable for Bookings {
         Ok(Some(Parties { member: bill.payer, seller: bill.seller }))
     }
 
-    async fn begin(&self, tx: &Tx, booking: BookingId, _: Money, _: &Actor) -> Result<(), Error> {
-        self.run(tx, "state = 'PAYING'", booking).await
+    async fn set_aside(&self, _: &Tx, bill: Bill, _: Option<&str>) -> Result<Bill, Error> {
+        Ok(bill)
     }
 
-    async fn received(&self, tx: &Tx, booking: BookingId, _: Money, _: &Actor) -> Result<Received, Error> {
-        self.run(tx, "received = received + 1, state = 'RECEIVED'", booking).await?;
+    async fn make_way(&self, _: &Error) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn lock(&self, tx: &Tx, booking: BookingId) -> Result<(), Error> {
+        self.run(tx, "state = state", booking).await
+    }
+
+    async fn begin(&self, tx: &Tx, purpose: Purpose, _: Money, _: &Actor) -> Result<(), Error> {
+        self.run(tx, "state = 'PAYING'", purpose.booking).await
+    }
+
+    async fn received(&self, tx: &Tx, purpose: Purpose, _: Taken<'_>, _: &Actor) -> Result<Received, Error> {
+        self.run(tx, "received = received + 1, state = 'RECEIVED'", purpose.booking).await?;
         Ok(*self.answer.lock().unwrap())
     }
 
-    async fn failed(&self, tx: &Tx, booking: BookingId, _: &Actor) -> Result<(), Error> {
-        self.run(tx, "failed = failed + 1, state = 'HELD'", booking).await
+    async fn failed(&self, tx: &Tx, purpose: Purpose, _: &Actor) -> Result<(), Error> {
+        self.run(tx, "failed = failed + 1, state = 'HELD'", purpose.booking).await
     }
 
     async fn accept_late(&self, tx: &Tx, booking: BookingId, _: Money, _: &Actor) -> Result<(), Error> {
         self.run(tx, "state = 'CONFIRMED'", booking).await
     }
 
-    async fn given_back(&self, tx: &Tx, booking: BookingId, amount: Money, _: &Actor) -> Result<(), Error> {
-        self.run(tx, &format!("given_back = given_back + {}", amount.minor), booking).await
+    async fn given_back(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+        _: RefundId,
+        amount: Money,
+        _: &Actor,
+    ) -> Result<Money, Error> {
+        self.run(tx, &format!("given_back = given_back + {}", amount.minor), booking).await.map(|()| amount)
+    }
+
+    async fn refund_failed(&self, tx: &Tx, booking: BookingId, amount: Money, _: &Actor) -> Result<(), Error> {
+        self.run(tx, &format!("given_back = given_back - {}", amount.minor), booking).await
     }
 }
 
@@ -123,7 +146,7 @@ impl Stage {
         let yeyak = Harness::new().await;
         let kit = yeyak.kit.clone();
         let table = "CREATE TABLE fake_booking (id TEXT PRIMARY KEY, state TEXT NOT NULL DEFAULT 'HELD',
-            received INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, given_back INTEGER NOT NULL DEFAULT 0)";
+            received BIGINT NOT NULL DEFAULT 0, failed BIGINT NOT NULL DEFAULT 0, given_back BIGINT NOT NULL DEFAULT 0)";
         kit.db.schema_connection().execute_unprepared(table).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -151,6 +174,7 @@ impl Stage {
             harness_db: kit.db.clone(),
             bill: Mutex::new(Bill {
                 booking: BookingId::new(&kit.ids, kit.clock.now()),
+                change: None,
                 payer: payer.id,
                 seller: seller.id,
                 amount: Money::won(1000),
@@ -180,6 +204,11 @@ impl Stage {
         }
     }
 
+    /// A change of a booking.
+    pub(super) fn change(&self) -> ChangeId {
+        ChangeId::new(&self.yeyak.kit.ids, self.yeyak.kit.clock.now())
+    }
+
     /// A booking that waits to be paid.
     pub(super) async fn booking(&self) -> BookingId {
         let id = BookingId::new(&self.yeyak.kit.ids, self.yeyak.kit.clock.now());
@@ -195,7 +224,7 @@ impl Stage {
     }
 
     pub(super) async fn try_prepare(&self, booking: BookingId) -> Result<View, Error> {
-        let command = Prepare { booking, return_url: String::new() };
+        let command = Prepare { booking, return_url: String::new(), change_quote: None };
         Ok(self.payments.prepare(&self.payer, command, &RequestKey::default()).await?.value)
     }
 

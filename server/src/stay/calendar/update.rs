@@ -6,7 +6,7 @@ use super::month::{Month, NightRules, month_of};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Seller;
 use crate::kit::date::Date;
-use crate::kit::idempotency::{Reply, RequestKey};
+use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
 use crate::stay::model::{Rate, RatePlanId, RoomType, RoomTypeId};
@@ -74,19 +74,23 @@ impl Stays {
         self.kit
             .requests
             .once(seller.id.0, "UpdateCalendar", key, load, async |record| {
-                self.kit
-                    .db
-                    .write(async |tx| {
-                        let room_type = self.touch_room_type(&tx, seller, command.room_type, Part::Calendar).await?;
-                        set_prices(&tx, &room_type, command).await?;
-                        set_rules(&tx, command).await?;
-                        if let Some(rooms) = command.rules.room_count {
-                            self.rooms.set_rooms(&tx, room_type.id, &command.dates, u32::from(rooms)).await?;
-                        }
-                        record.put(&tx, room_type.id.0).await?;
-                        Ok(count)
-                    })
-                    .await
+                self.making_way(async || self.set_nights(seller, command, &record).await).await?;
+                Ok(count)
+            })
+            .await
+    }
+
+    async fn set_nights(&self, seller: &Seller, command: &UpdateCalendar, record: &Record) -> Result<(), Error> {
+        self.kit
+            .db
+            .write(async |tx| {
+                let room_type = self.touch_room_type(&tx, seller, command.room_type, Part::Calendar).await?;
+                set_prices(&tx, &room_type, command).await?;
+                set_rules(&tx, command).await?;
+                if let Some(rooms) = command.rules.room_count {
+                    self.rooms.set_rooms(&tx, room_type.id, &command.dates, u32::from(rooms)).await?;
+                }
+                record.put(&tx, room_type.id.0).await
             })
             .await
     }

@@ -35,7 +35,7 @@ impl Stays {
                 self.kit
                     .db
                     .write(async |tx| {
-                        // On PostgreSQL parallel calls may pass the limit by their number; nothing rests on it being exact.
+                        tx.take_turn(seller.id.0).await?;
                         if store::property::count(&*tx, seller.id).await? >= LIMIT {
                             return Err(StayError::LimitReached { limit: "properties", maximum: LIMIT }.into());
                         }

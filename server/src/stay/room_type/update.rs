@@ -6,7 +6,7 @@ use super::create::finish;
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Seller;
 use crate::kit::date::{Date, local_date};
-use crate::kit::idempotency::{Reply, RequestKey};
+use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
 use crate::stay::calendar::month::month_of;
@@ -34,14 +34,23 @@ impl Stays {
         self.kit
             .requests
             .once(seller.id.0, "UpdateRoomType", key, load, async |record| {
-                self.kit
-                    .db
-                    .write(async |tx| {
-                        let room_type = self.change_room_type(&tx, seller, command).await?;
-                        record.put(&tx, room_type.id.0).await?;
-                        Ok(room_type)
-                    })
-                    .await
+                self.making_way(async || self.change_recorded(seller, command, &record).await).await
+            })
+            .await
+    }
+
+    async fn change_recorded(
+        &self,
+        seller: &Seller,
+        command: &UpdateRoomType,
+        record: &Record,
+    ) -> Result<RoomType, Error> {
+        self.kit
+            .db
+            .write(async |tx| {
+                let room_type = self.change_room_type(&tx, seller, command).await?;
+                record.put(&tx, room_type.id.0).await?;
+                Ok(room_type)
             })
             .await
     }

@@ -16,15 +16,20 @@ use crate::stay::convert::{
 use crate::stay::index::{Details, Hit, Night, Order, Priced, Query, fold};
 use crate::stay::model::{NightPrice, RatePlanId, Refusal, Restriction, RoomTypeId, StayPrice, Wanted};
 
-/// What is looked for when a search does not say: one night for two, so that a first look needs no dates.
+/// Who stays when a request does not say: a first look needs no more than a place.
 const TWO_ADULTS: pb::Guests = pb::Guests { adult_count: 2, child_count: 0 };
 
 pub(super) fn search(request: &pb::SearchStaysRequest, tomorrow: Date) -> Result<Query, Error> {
     let mut violations = Violations::new();
+    let past =
+        request.check_in_date.as_ref().and_then(from_proto).filter(|arrival| arrival.succ_opt() < Some(tomorrow));
     let arrival = request.check_in_date.or(Some(to_proto(tomorrow)));
     let day_behind = arrival.as_ref().and_then(from_proto).and_then(|date| date.succ_opt()).map(to_proto);
     let departure = request.check_out_date.or(day_behind);
     let v = &mut violations;
+    if let Some((past, today)) = past.zip(tomorrow.pred_opt()) {
+        v.add("check_in_date", format!("must be today in Seoul, {today}, or later; {past} is past"));
+    }
     v.require("page_size", request.page_size >= 0, "must not be negative");
     let nights = nights(v, ("check_in_date", arrival.as_ref()), ("check_out_date", departure.as_ref()));
     let wanted = wanted(v, nights, Some(request.guests.as_ref().unwrap_or(&TWO_ADULTS)), request.room_count);
@@ -104,7 +109,8 @@ pub(super) fn price(request: &pb::PriceStayRequest) -> Result<(RoomTypeId, Optio
     };
     let check_in = ("check_in_date", request.check_in_date.as_ref());
     let nights = nights(&mut violations, check_in, ("check_out_date", request.check_out_date.as_ref()));
-    let wanted = wanted(&mut violations, nights, request.guests.as_ref(), request.room_count);
+    let guests = Some(request.guests.as_ref().unwrap_or(&TWO_ADULTS));
+    let wanted = wanted(&mut violations, nights, guests, request.room_count);
     let command = (|| Some((room_type?, plan?, wanted?)))();
     violations.finish(command)
 }

@@ -26,7 +26,7 @@ impl Stays {
         room_type: RoomTypeId,
         rate_plan: RatePlanId,
         wanted: Wanted,
-        own: Nights,
+        own: &[Nights],
     ) -> Result<StayOffer, Error> {
         let given_up = GivenUp { rooms: &*self.rooms, nights: own, count: i32::from(wanted.rooms()) };
         self.offer_from(room_type, rate_plan, wanted, &given_up).await
@@ -64,6 +64,7 @@ impl Stays {
         Ok(StayOffer {
             property: property.id,
             property_name: property.about.name,
+            region: property.about.region,
             seller: property.seller,
             zone: property.about.zone,
             room_type,
@@ -83,7 +84,7 @@ impl Stays {
 #[derive(Debug)]
 struct GivenUp<'a> {
     rooms: &'a dyn Rooms,
-    nights: Nights,
+    nights: &'a [Nights],
     count: i32,
 }
 
@@ -91,7 +92,7 @@ impl Availability for GivenUp<'_> {
     fn free(&self, room_type: RoomTypeId, room_count: u32, nights: Nights, free: &mut [i32]) {
         self.rooms.free(room_type, room_count, nights, free);
         for (date, free) in nights.dates().zip(free) {
-            if self.nights.contains(date) {
+            if self.nights.iter().any(|own| own.contains(date)) {
                 *free += self.count;
             }
         }

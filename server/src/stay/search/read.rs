@@ -25,10 +25,11 @@ impl Stays {
         today.succ_opt().unwrap_or(today)
     }
 
-    /// Finds the properties that have the rooms on every night, each with its cheapest offer.
-    pub(super) async fn search(&self, query: &Query) -> Result<Found, Error> {
-        let index = self.catalogue.whole().await?;
-        Ok(index.search(query, &*self.rooms, self.kit.clock.now()))
+    /// Finds the properties that have the rooms on every night, each with its cheapest offer; and whether that may be out of
+    /// date.
+    pub(super) async fn search(&self, query: &Query) -> Result<(Found, bool), Error> {
+        let (index, degraded) = self.catalogue.whole().await?;
+        Ok((index.search(query, &*self.rooms, self.kit.clock.now()), degraded))
     }
 
     /// Prices a stay under one plan or all of them.

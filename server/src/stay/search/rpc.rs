@@ -25,11 +25,12 @@ impl StaySearchService for Stays {
         let mut query = convert::search(request.get_ref(), self.tomorrow())?;
         let page = Page::sized(&self.kit.keys, request.get_ref(), SIZES)?;
         (query.after, query.limit) = (page.after, page.limit());
-        let found = self.search(&query).await?;
+        let (found, degraded) = self.search(&query).await?;
         Ok(Response::new(pb::SearchStaysResponse {
             offers: found.hits.into_iter().map(pb::StayOffer::from).collect(),
             next_page_token: found.next.map(|next| page.token(&self.kit.keys, &next)).unwrap_or_default(),
             total_count: i32::try_from(found.total_count).unwrap_or(i32::MAX),
+            degraded,
         }))
     }
 

@@ -113,10 +113,7 @@ pub(in crate::stay) async fn get(conn: &impl ConnectionTrait, id: RoomTypeId) ->
 
 /// How many rooms a type has, kept so until the transaction ends.
 pub(in crate::stay) async fn pin_room_count(tx: &Tx, id: RoomTypeId) -> Result<Option<i32>, Error> {
-    let mut row = Entity::find_by_id(id.0).select_only().column(Column::RoomCount);
-    if tx.get_database_backend() == sea_orm::DatabaseBackend::Postgres {
-        row = row.lock_shared();
-    }
+    let row = Entity::find_by_id(id.0).select_only().column(Column::RoomCount).lock_shared();
     Ok(row.into_tuple().one(&**tx).await?)
 }
 

@@ -16,7 +16,7 @@ async fn quote(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate))
     client.bookings().quote_change(ask).await
 }
 
-async fn change(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Result<Booking, Error> {
+pub(super) async fn change(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Result<Booking, Error> {
     let quote_token = quote(client, booking, stay).await?.token;
     let request = ChangeBookingRequest { id: booking.id.clone(), quote_token, ..Default::default() };
     client.bookings().change_booking(request).await

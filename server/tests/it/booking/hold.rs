@@ -258,3 +258,31 @@ async fn a_quote_from_before_the_seller_had_fewer_rooms_brings_none_back() {
     assert_eq!(refused.reason, ErrorReason::NightsTaken);
     yeyak.check().await;
 }
+
+/// Guard: the holds whose time is over that a refusal tells of are ended before the seller is told. No job runs in this test.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_has_ended_does_not_keep_a_seller_from_having_fewer_rooms() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { rooms: 3, ..Plan::default() }).await;
+    let (one, other) = (yeyak.member().await, yeyak.member().await);
+    let stale = place.hold(&one, nights(0, 2)).await.expect("holds");
+    place.hold(&one, nights(1, 3)).await.expect("holds");
+    yeyak.clock.advance(TimeDelta::minutes(14));
+    place.hold(&other, nights(1, 1)).await.expect("holds");
+    let refused = place.try_room_count(1).await.expect_err("three rooms are held on the second night");
+    assert_eq!((refused.reason, &*refused.metadata["taken_count"]), (ErrorReason::RoomsSold, "3"));
+
+    yeyak.clock.advance(TimeDelta::minutes(1));
+    let outcomes = join_all((0..10).map(|_| place.try_room_count(1))).await;
+
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert!(is(&get(&one, &stale.id).await, State::Expired));
+    place.hold(&one, nights(1, 1)).await.expect_err("the live hold has the room");
+    // By the calendar, too: this night alone, and not while the hold lives.
+    let refused = place.try_rooms_on(nights(1, 1), 0).await.expect_err("held");
+    assert_eq!(refused.reason, ErrorReason::RoomsSold);
+    yeyak.clock.advance(TimeDelta::minutes(15));
+    place.try_rooms_on(nights(1, 1), 0).await.expect("its time is over");
+    place.quote(&one, nights(1, 1)).await.expect_err("no room is for sale");
+    yeyak.check().await;
+}

@@ -2,7 +2,13 @@
 
 mod cancel;
 mod change;
+mod coupon;
+mod earned;
+mod give_back;
 mod hold;
 mod life;
+mod paid_change;
 mod pay;
+mod points;
+mod points_change;
 mod watch;

@@ -215,6 +215,39 @@ async fn late_money_waits_for_the_seller_where_the_seller_decides() {
     yeyak.check().await;
 }
 
+/// Guard: a late payment is accepted for what has expired alone.
+#[tokio::test]
+async fn a_second_late_payment_does_not_revive_what_was_cancelled() {
+    let yeyak = Yeyak::new().await;
+    let plan = Plan { late: LatePaymentPolicy::Manual, ..Plan::default() };
+    let (place, client, booking, first, first_key) = ready(&yeyak, plan).await;
+    for stay in [nights(0, 3), nights(0, 2)] {
+        super::change::change(&client, &booking, stay).await.expect("moves");
+        prepare(&client, &booking).await;
+    }
+    let second = prepare(&client, &booking).await;
+    let second_key = yeyak.press(&second.checkout_url, "pay").await.expect("a key");
+    for (attempt, key) in [(&first, first_key), (&second, second_key)] {
+        yeyak.capture_behind_our_back(attempt, &key, 2 * PRICE).await;
+    }
+    yeyak.clock.advance(TimeDelta::minutes(16));
+    yeyak.settle().await;
+    let decide = async |attempt: &Payment, decision: Decision| {
+        let request = ResolvePaymentRequest { id: attempt.id.clone(), decision: decision.into(), ..Default::default() };
+        place.seller.payments().resolve_payment(request).await
+    };
+    decide(&first, Decision::Accept).await.expect("accepts");
+    cancel(&client, &get(&client, &booking.id).await).await.expect("cancels");
+
+    let refused = decide(&second, Decision::Accept).await.expect_err("it was cancelled");
+
+    assert_eq!(refused.reason, ErrorReason::ActionBlocked);
+    assert!(is(&get(&client, &booking.id).await, State::Cancelled));
+    decide(&second, Decision::Refund).await.expect("gives back");
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
 #[tokio::test]
 async fn a_seller_gives_back_a_part_and_never_more_than_was_paid() {
     let yeyak = Yeyak::new().await;
@@ -254,20 +287,27 @@ async fn an_expired_booking_is_not_to_be_paid() {
     yeyak.check().await;
 }
 
-/// Guard: what a booking holds is compared before more goes back.
+/// What a browser finds that sends what no button sends, or opens the port itself.
 #[tokio::test]
-async fn what_the_seller_has_earned_is_not_given_back_from_nothing() {
+async fn people_read_a_page_whatever_they_send() {
     let yeyak = Yeyak::new().await;
-    let (place, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
-    confirm(&client, &attempt, key).await.expect("confirms");
-    yeyak.clock.advance(TimeDelta::days(60));
-    yeyak.settle().await;
-    assert!(is(&get(&client, &booking.id).await, State::Completed));
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.hold(&client, nights(0, 1)).await.expect("holds");
+    let attempt = prepare(&client, &booking).await;
+    let browser = crate::place::browser();
+    let sent_on = browser.get(&attempt.checkout_url).send().await.expect("an answer");
+    let page = sent_on.url().join(sent_on.headers()["location"].to_str().expect("text")).expect("a page");
 
-    let amount = Some(Money { currency_code: "KRW".into(), minor_units: PRICE });
-    let request = RefundPaymentRequest { id: attempt.id, amount, reason: "소음".into(), ..Default::default() };
-    let refused = place.seller.payments().refund_payment(request).await.expect_err("it is the seller's now");
+    for form in [vec![("choice", "gift")], vec![]] {
+        let answer = browser.post(page.clone()).form(&form).send().await.expect("an answer");
+        assert_eq!(answer.status(), 400);
+        assert!(answer.text().await.expect("text").contains("There is no such choice"), "{form:?}");
+    }
+    let front = browser.get(page.join("/").expect("a page")).send().await.expect("an answer");
 
-    assert_eq!(refused.reason, ErrorReason::ActionBlocked);
-    yeyak.check().await;
+    assert!(front.status().is_success());
+    let front = front.text().await.expect("text");
+    assert!(front.contains("/healthz") && front.contains("jwks.json"), "{front}");
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Ready);
 }

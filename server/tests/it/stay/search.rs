@@ -255,3 +255,39 @@ async fn every_violation_of_a_search_is_told_at_once() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_date_that_is_past_is_told_by_its_field_and_today_is_not() {
+    let yeyak = Yeyak::new().await;
+    // It is noon in Seoul, on the second of March.
+    let on = |day| SearchStaysRequest {
+        check_in_date: Some(yeyak::proto::common::v1::Date { year: 2026, month: 3, day }),
+        ..Default::default()
+    };
+
+    let past = yeyak.client.stay_search().search_stays(on(1)).await.expect_err("yesterday");
+    yeyak.client.stay_search().search_stays(on(2)).await.expect("today");
+
+    assert_eq!(past.reason, ErrorReason::InvalidFields);
+    assert_eq!(past.violations[0].field, "check_in_date");
+    assert!(past.violations[0].description.contains("2026-03-02"), "{past:?}");
+}
+
+#[tokio::test]
+async fn a_price_is_asked_for_two_adults_unless_it_says_otherwise() {
+    let yeyak = Yeyak::new().await;
+    let inn = Inn::of(yeyak.seller().await, property("바다 펜션", "Sea Pension", Region::Jeju), 100_000).await;
+    let ask = PriceStayRequest {
+        room_type_id: inn.room_type.clone(),
+        check_in_date: april(1),
+        check_out_date: april(2),
+        ..Default::default()
+    };
+    let two = Some(Guests { adult_count: 2, child_count: 0 });
+
+    let silent = yeyak.client.stay_search().price_stay(ask.clone()).await.expect("a price");
+
+    let said = yeyak.client.stay_search().price_stay(PriceStayRequest { guests: two, ..ask }).await.expect("a price");
+    assert_eq!(silent, said);
+    assert!(silent.offers[0].price.is_some());
+}

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
-use sea_orm::{DbErr, TransactionTrait};
+use sea_orm::DbErr;
 use serde_json::Value;
 
 use super::code::Code;
@@ -164,7 +164,7 @@ impl Drop for Running {
 
 impl Simulator {
     async fn look_up(&self, id: &str, is_order: bool) -> Result<Reply, DbErr> {
-        let tx = self.db().begin().await?;
+        let tx = self.begin().await?;
         let found = if is_order { store::payment_of_order(&tx, id).await? } else { store::payment(&tx, id).await? };
         let Some(payment) = found else { return Ok(Reply::error("NOT_FOUND_PAYMENT")) };
         let payment = self.expire(&tx, payment).await?;
@@ -223,7 +223,7 @@ impl Simulator {
     /// The thing itself with the memory of its answer, or the answer remembered.
     async fn transact(&self, scope: Option<String>, post: &Post, plan: &Plan) -> Result<Reply, DbErr> {
         let now = self.now();
-        let tx = self.db().begin().await?;
+        let tx = self.begin().await?;
         if let Some(scope) = &scope
             && let Some(first) = store::replay(&tx, scope).await?
         {

@@ -1,7 +1,7 @@
 //! Takes the money of a payment that its buyer has agreed to, and lets payments run out of time.
 
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::super::toss::money;
 use super::code::Code;
@@ -92,7 +92,7 @@ impl Simulator {
     /// Expires what nobody has asked about since its time ran out.
     pub(super) async fn expire_overdue(&self) -> Result<(), DbErr> {
         let now = self.now();
-        let tx = self.db().begin().await?;
+        let tx = self.begin().await?;
         for payment in store::overdue(&tx, now - WINDOW, now - CONFIRM).await? {
             self.expire(&tx, payment).await?;
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use reqwest::Url;
-use sea_orm::{DbErr, TransactionTrait};
+use sea_orm::DbErr;
 
 use super::entity::{State, payment};
 use super::{Simulator, store};
@@ -59,7 +59,7 @@ impl Simulator {
         if ![&new.success_url, &new.fail_url].iter().all(|url| is_web(url)) {
             return Err(CreateError::Url);
         }
-        let tx = self.db().begin().await?;
+        let tx = self.begin().await?;
         if let Some(payment) = store::payment_of_order(&tx, &new.order).await? {
             let open = matches!(payment.state, State::Ready | State::InProgress);
             let same = payment.asked == new.amount.minor && payment.currency == new.amount.currency.code();

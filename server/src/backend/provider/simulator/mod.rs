@@ -29,7 +29,10 @@ use std::time::Duration;
 
 use axum::{Router, middleware};
 use ring::digest::{SHA256, digest};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -170,6 +173,15 @@ impl Simulator {
 
     fn db(&self) -> &DatabaseConnection {
         &self.inner.db
+    }
+
+    /// Begins what reads and then writes: IMMEDIATE, since other processes of an installation may share the file.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.db().begin_with_options(options).await
     }
 
     fn now(&self) -> Time {

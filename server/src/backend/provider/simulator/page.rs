@@ -1,12 +1,13 @@
 //! The page on which a person pays: no scripts, nothing from elsewhere.
 
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Router, response::Html};
 use reqwest::Url;
-use sea_orm::{DbErr, TransactionTrait};
+use sea_orm::DbErr;
 use serde::Deserialize;
 
 use super::super::toss::number;
@@ -45,8 +46,9 @@ async fn show(State(simulator): State<Simulator>, Path(key): Path<String>) -> Re
 async fn decide(
     State(simulator): State<Simulator>,
     Path(key): Path<String>,
-    Form(decision): Form<Decision>,
+    decision: Result<Form<Decision>, FormRejection>,
 ) -> Response {
+    let Ok(Form(decision)) = decision else { return page(StatusCode::BAD_REQUEST, NO_CHOICE) };
     match simulator.decide(&key, decision.choice).await {
         Ok(Decided::Goes(url)) => Redirect::to(&url).into_response(),
         Ok(Decided::Over(payment)) => page(StatusCode::CONFLICT, &content(&payment)),
@@ -66,7 +68,7 @@ enum Decided {
 
 impl Simulator {
     async fn current(&self, key: &str) -> Result<Option<payment::Model>, DbErr> {
-        let tx = self.db().begin().await?;
+        let tx = self.begin().await?;
         let Some(payment) = store::payment(&tx, key).await? else { return Ok(None) };
         let payment = self.expire(&tx, payment).await?;
         tx.commit().await?;
@@ -74,7 +76,7 @@ impl Simulator {
     }
 
     async fn decide(&self, key: &str, choice: Choice) -> Result<Decided, DbErr> {
-        let tx = self.db().begin().await?;
+        let tx = self.begin().await?;
         let Some(payment) = store::payment(&tx, key).await? else { return Ok(Decided::Nothing) };
         let mut payment = self.expire(&tx, payment).await?;
         if !matches!(payment.state, PaymentState::Ready | PaymentState::InProgress) {
@@ -126,6 +128,8 @@ fn with_query(url: &str, pairs: &[(&str, &str)]) -> String {
     url.into()
 }
 
+const NO_CHOICE: &str = "<h1>선택을 확인할 수 없습니다</h1>\
+    <p>There is no such choice. Go back and press one of the buttons; nothing was taken.</p>";
 const NO_PAYMENT: &str = "<h1>결제를 찾을 수 없습니다</h1><p>There is no such payment.</p>";
 
 /// The body of the page of a payment.

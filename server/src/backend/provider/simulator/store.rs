@@ -19,7 +19,8 @@ use crate::kit::clock::Time;
 pub(super) async fn open(path: &Path) -> Result<DatabaseConnection, DbErr> {
     let path = path.to_owned();
     let mut options = ConnectOptions::new("sqlite:");
-    options.max_connections(1).min_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
+    options.max_connections(1).min_connections(1).sqlx_logging(false).test_before_acquire(false);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .filename(&path)
             .create_if_missing(true)

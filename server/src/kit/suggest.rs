@@ -1,7 +1,7 @@
 //! What was probably meant.
 
 /// The candidate that differs least from a word, when it differs little.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let few = (word.chars().count() / 3).max(2);
     let mut best = None;
@@ -15,7 +15,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// As [`nearest`], for names with a package: when the whole is too different, what stands behind the last dot counts.
-pub(super) fn nearest_name<'a>(word: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(crate) fn nearest_name<'a>(word: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     nearest(word, names.clone()).or_else(|| {
         let own = nearest(own_name(word), names.clone().into_iter().map(own_name))?;
         names.into_iter().find(|name| own_name(name) == own)
@@ -23,12 +23,12 @@ pub(super) fn nearest_name<'a>(word: &str, names: impl IntoIterator<Item = &'a s
 }
 
 /// A name without its package.
-pub(super) fn own_name(name: &str) -> &str {
+pub(crate) fn own_name(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
 /// `; did you mean …?`, or nothing.
-pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
 }
 

@@ -1,0 +1,125 @@
+//! Events that one relay has in hand for a while.
+
+use chrono::TimeDelta;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Alias, LockBehavior, LockType, Query, SelectStatement};
+use sea_orm::{Condition, ExprTrait, Order, QueryOrder, QuerySelect};
+
+use crate::error::Error;
+use crate::kit::Kit;
+use crate::kit::clock::Time;
+use crate::kit::outbox::{Column, Entity, Model};
+use crate::kit::tx::Tx;
+
+const BATCH: u64 = 500;
+/// Longer than a queue takes to answer or to give up.
+const LIFE: TimeDelta = TimeDelta::seconds(30);
+
+/// Events in hand, in the order in which they are to be published.
+pub(super) struct Claim {
+    pub(super) rows: Vec<Model>,
+    /// Grows with each claim on a row, so it names the claim too.
+    until: Time,
+}
+
+impl Claim {
+    /// Claims the oldest events that are free and have no older one of their aggregate before them that is not.
+    pub(super) async fn take(kit: &Kit) -> Result<Option<Self>, Error> {
+        let now = kit.clock.now();
+        // An idle relay writes nothing.
+        let waiting = Entity::find().filter(free(now)).limit(1).one(kit.db.read()).await?;
+        if waiting.is_none() {
+            return Ok(None);
+        }
+        let until = now + LIFE;
+        let rows = kit.db.write(async |tx| take_rows(&tx, now, until).await).await?;
+        Ok((!rows.is_empty()).then_some(Self { rows, until }))
+    }
+
+    /// Deletes the events: they are published.
+    pub(super) async fn settle(&self, kit: &Kit) -> Result<(), Error> {
+        kit.db
+            .write(async |tx| {
+                Entity::delete_many().filter(Column::Id.is_in(self.ids())).exec(&*tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Leaves the events to whoever comes next.
+    pub(super) async fn give_up(&self, kit: &Kit) -> Result<(), Error> {
+        kit.db
+            .write(async |tx| {
+                Entity::update_many()
+                    .col_expr(Column::ClaimTime, Expr::value(None::<DateTimeUtc>))
+                    .filter(Column::Id.is_in(self.ids()))
+                    .filter(Column::ClaimTime.eq(self.until))
+                    .exec(&*tx)
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
+
+    fn ids(&self) -> impl Iterator<Item = Uuid> {
+        self.rows.iter().map(|row| row.id)
+    }
+}
+
+async fn take_rows(tx: &Tx, now: Time, until: Time) -> Result<Vec<Model>, Error> {
+    // The aggregates of the oldest events, and then the first versions of these: the clocks of processes differ, so an event
+    // may have an older id than the one that must leave before it.
+    let aggregates = Query::select()
+        .column(Column::Aggregate)
+        .from(Entity)
+        .cond_where(free(now))
+        .and_where(Expr::exists(older().and_where(Expr::col((older_row(), Column::ClaimTime)).gt(now)).take()).not())
+        .order_by(Column::Id, Order::Asc)
+        .limit(BATCH)
+        .take();
+    // Relays don't wait for each other: rows that another is about to claim are passed over (SQLite has one writer).
+    let free: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(free(now))
+        .filter(Column::Aggregate.in_subquery(aggregates))
+        .order_by_asc(Column::Version)
+        .order_by_asc(Column::Id)
+        .limit(BATCH)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    // Whatever keeps an older event of the aggregate from being among these, a claim or one on its way, keeps this one too.
+    let left_out = older().and_where(Expr::col((older_row(), Column::Id)).is_not_in(free.iter().copied())).take();
+    let mut rows = Entity::update_many()
+        .col_expr(Column::ClaimTime, Expr::value(until))
+        .filter(Column::Id.is_in(free))
+        .filter(Expr::exists(left_out).not())
+        .exec_with_returning(&**tx)
+        .await?;
+    rows.sort_by_key(|row| (row.version, row.id));
+    Ok(rows)
+}
+
+fn free(now: Time) -> Condition {
+    Condition::any().add(Column::ClaimTime.is_null()).add(Column::ClaimTime.lte(now))
+}
+
+fn older_row() -> Alias {
+    Alias::new("older")
+}
+
+/// The events of a row's aggregate that must leave before it.
+fn older() -> SelectStatement {
+    let (older, this) = (|column: Column| Expr::col((older_row(), column)), |column: Column| (Entity, column));
+    let earlier = older(Column::Version).lt(Expr::col(this(Column::Version)));
+    let same = older(Column::Version).equals(this(Column::Version));
+    let put_before = same.and(older(Column::Id).lt(Expr::col(this(Column::Id))));
+    Query::select()
+        .expr(Expr::value(1))
+        .from_as(Entity, older_row())
+        .and_where(older(Column::Aggregate).equals(this(Column::Aggregate)))
+        .and_where(earlier.or(put_before))
+        .take()
+}
