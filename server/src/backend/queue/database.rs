@@ -210,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn more_is_published_at_once_than_one_statement_holds() {
         let stage = OnTable::new().await;
-        let queue = stage.open(&only(&Probe::new(&stage)));
+        let queue = stage.open(&only(&Probe::new(&stage))).await;
 
         queue.publish(&messages(3000)).await.unwrap();
 

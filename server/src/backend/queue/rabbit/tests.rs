@@ -43,6 +43,16 @@ impl OnRabbit {
         let (kit, uri) = (self.harness.kit.clone(), self.uri.clone());
         Arc::new(RabbitQueue::open(kit, uri, &self.prefix, self.delays(), consumers))
     }
+
+    /// A queue whose connections are there. Many at once, each declaring its topology, may take a slow machine longer than who
+    /// needs a connection waits for one.
+    async fn connected(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<RabbitQueue> {
+        let queue = self.rabbit(consumers);
+        for link in [&queue.publishing, &queue.taking] {
+            timeout(PATIENCE, link.reach().wait_for(|reached| *reached)).await.expect("in time").unwrap();
+        }
+        queue
+    }
 }
 
 impl Stage for OnRabbit {
@@ -50,8 +60,8 @@ impl Stage for OnRabbit {
         &self.harness.kit
     }
 
-    fn open(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<dyn Queue> {
-        self.rabbit(consumers)
+    async fn open(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<dyn Queue> {
+        self.connected(consumers).await
     }
 
     fn elapsed(&self) -> Elapsed {
@@ -79,7 +89,7 @@ fn is_away(error: &Error) -> bool {
 async fn what_has_lost_its_queue_is_refused_until_the_queue_is_made_again() {
     let stage = OnRabbit::new().await;
     let probe = Probe::new(&stage);
-    let queue = stage.rabbit(&only(&probe));
+    let queue = stage.connected(&only(&probe)).await;
     queue.publish(&messages(1)).await.unwrap();
     let name = queue.topology.queue(probe.name());
     let channel = queue.publishing.channel().await.unwrap();
@@ -104,7 +114,7 @@ async fn a_broker_short_of_memory_is_taken_from_though_it_takes_nothing() {
     let broker = Rabbit::start();
     let stage = OnRabbit::at(&broker.url()).await;
     let probe = Probe::new(&stage);
-    let queue = stage.rabbit(&only(&probe));
+    let queue = stage.connected(&only(&probe)).await;
     queue.publish(&messages(3)).await.unwrap();
     broker.control(&["set_vm_memory_high_watermark", "0"]);
     let refused = queue.publish(&[message(4, 1)]).await.expect_err("it takes nothing");
@@ -128,9 +138,8 @@ async fn a_broker_short_of_memory_is_taken_from_though_it_takes_nothing() {
 async fn an_older_release_publishes_what_a_newer_one_alone_takes() {
     let stage = OnRabbit::new().await;
     let newer_probe = Arc::new(Probe::plain(&stage, "newer").taking(other()));
-    let older = stage.rabbit(&only(&Probe::new(&stage)));
-    let newer = stage.rabbit(&only(&newer_probe));
-    reached(&newer, true).await;
+    let older = stage.connected(&only(&Probe::new(&stage))).await;
+    let newer = stage.connected(&only(&newer_probe)).await;
 
     older.publish(&[Message { kind: other(), ..message(1, 1) }]).await.unwrap();
 
@@ -144,7 +153,7 @@ async fn an_older_release_publishes_what_a_newer_one_alone_takes() {
 async fn what_nobody_can_read_is_put_aside_with_the_rest_kept() {
     let stage = OnRabbit::new().await;
     let probe = Arc::new(Probe::plain(&stage, "probe").batches_of(10));
-    let queue = stage.rabbit(&only(&probe));
+    let queue = stage.connected(&only(&probe)).await;
     queue.publish(&[message(1, 1)]).await.unwrap();
     let channel = queue.publishing.channel().await.unwrap();
     let (name, options) = (queue.topology.queue(probe.name()), BasicPublishOptions::default());
@@ -167,7 +176,7 @@ async fn what_nobody_can_read_is_put_aside_with_the_rest_kept() {
 async fn a_crash_between_the_next_try_and_the_acknowledgement_is_one_effect() {
     let stage = OnRabbit::new().await;
     let probe = Probe::new(&stage);
-    let queue = stage.rabbit(&only(&probe));
+    let queue = stage.connected(&only(&probe)).await;
     probe.poison(message(1, 1).id);
     queue.publish(&[message(1, 1)]).await.unwrap();
     stage.kit().crash.arm("queue.sent_on", How::Error);
@@ -185,7 +194,7 @@ async fn a_crash_between_the_next_try_and_the_acknowledgement_is_one_effect() {
 async fn a_message_that_ends_its_process_each_time_is_put_aside_by_the_broker() {
     let stage = OnRabbit::new().await;
     let probe = Probe::new(&stage);
-    let queue = stage.rabbit(&only(&probe));
+    let queue = stage.connected(&only(&probe)).await;
     queue.publish(&[message(1, 1)]).await.unwrap();
 
     let name = probe.name();
@@ -236,8 +245,7 @@ async fn a_hung_broker_is_noticed() {
     let broker = Rabbit::start();
     let stage = OnRabbit::at(&broker.url()).await;
     let probe = Probe::new(&stage);
-    let queue = stage.rabbit(&only(&probe));
-    reached(&queue, true).await;
+    let queue = stage.connected(&only(&probe)).await;
 
     broker.hang();
     let began = Instant::now();
@@ -263,8 +271,7 @@ async fn a_broker_killed_while_publishing_and_consuming_loses_and_doubles_nothin
     let mut broker = Rabbit::start();
     let stage = OnRabbit::at(&broker.url()).await;
     let probe = Arc::new(Probe::plain(&stage, "probe").batches_of(20));
-    let queue = stage.rabbit(&only(&probe));
-    reached(&queue, true).await;
+    let queue = stage.connected(&only(&probe)).await;
     // The broker writes down a little later which quorum queues it has: one that was declared less than a second before a kill
     // answers nobody afterwards, here with 3.10.
     tokio::time::sleep(Duration::from_secs(3)).await;

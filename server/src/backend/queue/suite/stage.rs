@@ -45,8 +45,8 @@ impl Elapsed {
 pub(in crate::backend::queue) trait Stage {
     fn kit(&self) -> &Kit;
 
-    /// A queue over what the stage keeps: a second one is as another process.
-    fn open(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<dyn Queue>;
+    /// A queue over what the stage keeps, once it can be reached: a second one is as another process.
+    async fn open(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<dyn Queue>;
 
     fn elapsed(&self) -> Elapsed;
 
@@ -103,7 +103,7 @@ impl Stage for OnTable {
         &self.kit
     }
 
-    fn open(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<dyn Queue> {
+    async fn open(&self, consumers: &[Arc<dyn Consumer>]) -> Arc<dyn Queue> {
         Arc::new(DatabaseQueue::new(self.kit.clone(), consumers).with_delays(self.delays()))
     }
 
