@@ -98,6 +98,8 @@ async fn issues(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         // The coupon that its member was given by another. Such a row is no receipt, and cancelled from the beginning: it has
         // one of the ordinals of its member, so that a coupon counts for whom it was issued to and for who has it now.
         .col(uuid_null("gift_of"))
+        // Of the coupon, by the policy as it was when this was accepted.
+        .col(timestamp_with_time_zone("expire_time"))
         .col(string("created_by"))
         .col(timestamp_with_time_zone("create_time"))
         .col(timestamp_with_time_zone_null("cancel_time"))

@@ -64,12 +64,12 @@ impl Client {
         Fut: Future<Output = Result<Response<A>, Status>>,
     {
         let deadline = Instant::now() + self.options().deadline;
-        let mut tries = 0;
+        let (mut tries, mut tried) = (0, Vec::new());
         let mut renewed = false;
         let mut nameless = false;
         loop {
             let identity = if nameless { Identity::Nobody } else { self.identity(method).await };
-            let pick = self.transport().pick();
+            let pick = self.transport().pick(&tried);
             let mut sent = false;
             let attempt = async {
                 let mut grpc = self.grpc(pick.clone());
@@ -101,7 +101,7 @@ impl Client {
             // Another server may answer what this one can't, at once: unless it is said when to come back, as by one that is as
             // badly off as all others.
             let is_gone = error.retry_after.is_none() || error.reason == ErrorReason::ShuttingDown;
-            let elsewhere = error.code == Code::Unavailable && is_gone && self.transport().avoid(&pick);
+            let elsewhere = error.code == Code::Unavailable && is_gone && self.transport().avoid(&pick, &mut tried);
             // A server that could not be reached is spared a call by another, so that is not counted.
             let within_budget = elsewhere || self.budget().failed();
             // It may have happened, and no `request_id` would tell the server so.

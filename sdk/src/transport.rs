@@ -72,30 +72,32 @@ impl Transport {
         Ok(Self::Channels(Arc::new(Channels { channels, next: AtomicUsize::new(0), began: Instant::now() })))
     }
 
-    /// The service for one call: the connections take turns, but for those to servers that are avoided.
-    pub(crate) fn pick(&self) -> Pick {
+    /// The service for a try of a call that was at these addresses in vain: the connections take turns, but those come last whose
+    /// servers the call was at, and of the others those that are avoided; of them the one first that could not be reached longest
+    /// ago, and may be back.
+    pub(crate) fn pick(&self, tried: &[usize]) -> Pick {
         match self {
             Self::Channels(all) => {
-                let turn = all.next.fetch_add(1, Ordering::Relaxed);
-                let now = all.now();
-                let in_turn = || (0..all.channels.len()).map(|step| (turn + step) % all.channels.len());
-                let rested = in_turn().find(|at| all.channels[*at].rests_until.load(Ordering::Relaxed) <= now);
-                let at = rested.unwrap_or(turn % all.channels.len());
-                Pick::Channel { channel: all.channels[at].channel.clone(), address: all.channels[at].address }
+                let (turn, now, count) = (all.next.fetch_add(1, Ordering::Relaxed), all.now(), all.channels.len());
+                let rests = |server: &Server| Some(server.rests_until.load(Ordering::Relaxed)).filter(|end| *end > now);
+                let in_turn = (0..count).map(|step| &all.channels[turn.wrapping_add(step) % count]);
+                let server = in_turn.min_by_key(|server| (tried.contains(&server.address), rests(server)));
+                let server = server.expect("there is an address");
+                Pick::Channel { channel: server.channel.clone(), address: server.address }
             }
             Self::Embedded(service) => Pick::Embedded(service.clone()),
         }
     }
 
-    /// Leaves the server of a call alone for a while; whether there is another to ask at once.
-    pub(crate) fn avoid(&self, pick: &Pick) -> bool {
+    /// Leaves the server of a call alone for a while, which was at these addresses before; whether there is one that it was not at.
+    pub(crate) fn avoid(&self, pick: &Pick, tried: &mut Vec<usize>) -> bool {
         let (Self::Channels(all), Pick::Channel { address, .. }) = (self, pick) else { return false };
-        let now = all.now();
-        let until = now + u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
+        tried.push(*address);
+        let until = all.now() + u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
         for server in all.channels.iter().filter(|server| server.address == *address) {
             server.rests_until.store(until, Ordering::Relaxed);
         }
-        all.channels.iter().any(|server| server.rests_until.load(Ordering::Relaxed) <= now)
+        all.channels.iter().any(|server| !tried.contains(&server.address))
     }
 }
 
@@ -174,5 +176,59 @@ impl Service<http::Request<Body>> for Pick {
             }
             Self::Embedded(service) => service.call(request),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transport(addresses: usize) -> Transport {
+        let server = |address| Server {
+            channel: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
+            address,
+            rests_until: AtomicU64::new(0),
+        };
+        // Two connections to each.
+        let channels = (0..2 * addresses).map(|at| server(at % addresses)).collect();
+        Transport::Channels(Arc::new(Channels { channels, next: AtomicUsize::new(0), began: Instant::now() }))
+    }
+
+    fn address(pick: &Pick) -> usize {
+        match pick {
+            Pick::Channel { address, .. } => *address,
+            Pick::Embedded(_) => panic!("there are connections"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_could_not_be_reached_is_left_alone_by_all_calls() {
+        let transport = transport(3);
+        let first = transport.pick(&[]);
+        assert!(transport.avoid(&first, &mut Vec::new()));
+
+        let picked: Vec<_> = (0..12).map(|_| address(&transport.pick(&[]))).collect();
+
+        assert!(picked.iter().all(|picked| *picked != address(&first)), "{picked:?}");
+        assert!((1..3).all(|other| picked.contains(&other)), "the others take turns: {picked:?}");
+    }
+
+    /// Guard: where a call was, by which two that went away one after the other are told apart.
+    #[tokio::test]
+    async fn a_call_goes_where_it_was_not_yet_though_nobody_answered_there_a_moment_ago() {
+        let transport = transport(2);
+        let gone = transport.pick(&[]);
+        transport.avoid(&gone, &mut Vec::new());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+
+        // It is back, which nobody knows; and now the other goes away.
+        let mut tried = Vec::new();
+        let other = transport.pick(&tried);
+        assert_ne!(address(&other), address(&gone));
+        assert!(transport.avoid(&other, &mut tried), "there is one that the call was not at");
+
+        assert!((0..4).all(|_| address(&transport.pick(&tried)) == address(&gone)));
+        assert!((0..4).all(|_| address(&transport.pick(&[])) == address(&gone)), "it is longest ago");
+        assert!(!transport.avoid(&gone, &mut tried), "the call was everywhere");
     }
 }

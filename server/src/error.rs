@@ -91,6 +91,11 @@ impl Error {
         Self { cause: Arc::new(Cause { kind, location: Location::caller() }) }
     }
 
+    /// Another error in place of one that tells that something is not there; any other stays what it is.
+    pub fn hidden(self, other: impl FnOnce() -> Self) -> Self {
+        if self.fault::<NotFound>().is_some() { other() } else { self }
+    }
+
     /// Whether the operation should run again from its load.
     pub fn is_lost(&self) -> bool {
         matches!(self.cause.kind, Kind::Lost(_))

@@ -157,22 +157,41 @@ impl Bookings {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        // Nights first, and then each of the coupons.
-        for _ in 0..=COUPONS {
-            let refused = match operation().await {
-                Ok(done) => return Ok(done),
-                Err(refused) => refused,
-            };
-            let stale = stale(&refused);
-            if stale.is_empty() {
-                return Err(refused);
-            }
-            for booking in stale {
-                self.expire(booking).await?;
-            }
-        }
-        operation().await
+        making_way(operation, |booking| self.expire(booking)).await
     }
+
+    /// The same of an operation in a transaction, in which they are expired too.
+    pub(super) async fn evicting_in<T, F, Fut>(&self, tx: &Tx, operation: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        making_way(operation, |booking| self.expire_in(tx, booking)).await
+    }
+}
+
+async fn making_way<T, F, G, Doing, Expiring>(operation: F, expire: G) -> Result<T, Error>
+where
+    F: Fn() -> Doing,
+    G: Fn(BookingId) -> Expiring,
+    Doing: Future<Output = Result<T, Error>>,
+    Expiring: Future<Output = Result<bool, Error>>,
+{
+    // Nights first, and then each of the coupons.
+    for _ in 0..=COUPONS {
+        let refused = match operation().await {
+            Ok(done) => return Ok(done),
+            Err(refused) => refused,
+        };
+        let stale = stale(&refused);
+        if stale.is_empty() {
+            return Err(refused);
+        }
+        for booking in stale {
+            expire(booking).await?;
+        }
+    }
+    operation().await
 }
 
 /// The bookings whose hold is over and which stand in the way all the same.

@@ -264,26 +264,8 @@ impl Bookings {
     async fn take_again(&self, tx: &Tx, before: &Booking, amount: Money, actor: &Actor) -> Result<(), Error> {
         self.points.may_take_again(tx, before.id).await?;
         let lines = self.wanted(tx, &before.lines).await?;
-        if let Err(refused) = self.inventory.hold(tx, before.id, &lines, None).await {
-            let Some(InventoryError::NightsTaken { stale, .. }) = refused.fault() else { return Err(refused) };
-            if stale.is_empty() {
-                return Err(refused);
-            }
-            for hold in stale {
-                self.expire_in(tx, hold.booking).await?;
-            }
-            self.inventory.hold(tx, before.id, &lines, None).await?;
-        }
-        if let Err(refused) = self.coupons.take_again(tx, before.id, actor).await {
-            let stale = stale(&refused);
-            if stale.is_empty() {
-                return Err(refused);
-            }
-            for booking in stale {
-                self.expire_in(tx, booking).await?;
-            }
-            self.coupons.take_again(tx, before.id, actor).await?;
-        }
+        self.evicting_in(tx, || self.inventory.hold(tx, before.id, &lines, None)).await?;
+        self.evicting_in(tx, || self.coupons.take_again(tx, before.id, &before.discounts, actor)).await?;
         if let Err(refused) = self.points.take_again(tx, before.id, actor).await {
             // They were there a moment ago: the coupons that were taken since are let go of with all that was written.
             let gone = matches!(refused.fault(), Some(PointError::NotEnough { .. }));

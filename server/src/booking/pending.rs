@@ -70,7 +70,7 @@ impl Bookings {
         })
     }
 
-    /// Holds the nights that a change needs in addition. The same quote again has the same change, held longer.
+    /// Holds the nights that a change needs in addition, and what its coupons take off more of their budgets. The same quote again has the same change, held longer.
     pub(super) async fn set_change_aside(&self, tx: &Tx, bill: Bill, quote: &str) -> Result<Bill, Error> {
         let Some(id) = bill.change else { return Ok(bill) };
         let booking = self.load_in(tx, bill.booking).await?;
@@ -106,8 +106,9 @@ impl Bookings {
         };
         // Room types are locked before nights.
         let more = self.more_nights(tx, &booking, &pending.line).await?;
-        self.drop_pending(tx, booking.id).await?;
+        self.inventory.release_pending(tx, booking.id).await?;
         self.inventory.hold(tx, booking.id, &more, pending.expire_time).await?;
+        self.coupons.set_aside(tx, booking.id, &pending.discounts).await?;
         store::pending::put(tx, &pending).await?;
         Ok(bill)
     }
@@ -227,6 +228,7 @@ impl Bookings {
 
     async fn drop_pending(&self, tx: &Tx, id: BookingId) -> Result<(), Error> {
         self.inventory.release_pending(tx, id).await?;
+        self.coupons.give_up_set_aside(tx, id).await?;
         store::pending::delete(tx, id).await
     }
 

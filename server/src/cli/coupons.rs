@@ -101,18 +101,19 @@ fn show(report: &CouponPolicyReport) -> Result<(), Failure> {
         [Cell::new(name), Cell::new(count).fg(colour)]
     });
     output::table(&[&report.policy_id, "count"], rows)?;
-    match &report.discount {
-        Some(discount) => output::say(format!("taken off: {} {}", discount.minor_units, discount.currency_code)),
-        None => Ok(()),
+    for discount in &report.discounts {
+        output::say(format!("taken off: {} {}", discount.minor_units, discount.currency_code))?;
     }
+    Ok(())
 }
 
 fn as_json(report: &CouponPolicyReport) -> serde_json::Value {
     let mut all = serde_json::Map::new();
     all.insert("policy".to_owned(), json!(report.policy_id));
     all.extend(counts(report).map(|(name, count)| (name.to_owned(), json!(count))));
-    let discount = report.discount.clone().unwrap_or_default();
-    all.insert("discount".to_owned(), json!({ "currency": discount.currency_code, "minor": discount.minor_units }));
+    let discounts =
+        report.discounts.iter().map(|one| json!({ "currency": one.currency_code, "minor": one.minor_units }));
+    all.insert("discounts".to_owned(), discounts.collect());
     all.insert("consistent".to_owned(), json!(report.consistent));
     all.into()
 }

@@ -14,6 +14,7 @@ pub const INVARIANTS: &[&str] = &[
     "a member has no more live receipts of a policy than it allows",
     "a coupon that is not revoked has a receipt that was not taken back",
     "a receipt becomes a coupon within ten minutes",
+    "what is counted of the budget of a policy is what its coupons take off, and what is set aside for changes of bookings",
 ];
 const LATE: TimeDelta = TimeDelta::minutes(10);
 
@@ -38,6 +39,15 @@ const LATE_RECEIPTS: &str = "
 SELECT r.id AS subject, 0 AS number, 0 AS other
 FROM coupon_receipt AS r LEFT JOIN coupon AS c ON c.id = r.id
 WHERE r.cancel_time IS NULL AND c.id IS NULL AND r.create_time < $1";
+
+const BUDGETS: &str = "
+SELECT t.policy_id AS subject, t.budget_used AS number, coalesce(u.minor, 0) + coalesce(s.minor, 0) AS other
+FROM coupon_tally AS t
+LEFT JOIN (SELECT policy_id, CAST(sum(discount) AS BIGINT) AS minor FROM coupon_use WHERE live GROUP BY policy_id) AS u
+  ON u.policy_id = t.policy_id
+LEFT JOIN (SELECT policy_id, CAST(sum(amount) AS BIGINT) AS minor FROM coupon_set_aside GROUP BY policy_id) AS s
+  ON s.policy_id = t.policy_id
+WHERE t.budget_used <> coalesce(u.minor, 0) + coalesce(s.minor, 0)";
 
 #[derive(FromQueryResult)]
 struct Found {
@@ -65,6 +75,10 @@ impl Coupons {
         let late = self.kit.clock.now() - LATE;
         for found in self.found(LATE_RECEIPTS, [late.into()]).await? {
             violations.push(Violation::new(INVARIANTS[3], ReceiptId(found.subject), "its coupon is not there"));
+        }
+        for found in self.found(BUDGETS, []).await? {
+            let says = format!("{} are counted of {}", found.number, found.other.unwrap_or_default());
+            violations.push(Violation::new(INVARIANTS[4], PolicyId(found.subject), says));
         }
         Ok(violations)
     }

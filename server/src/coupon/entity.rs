@@ -96,6 +96,7 @@ pub(super) mod receipt {
         pub(in crate::coupon) token: Uuid,
         pub(in crate::coupon) once: Option<Uuid>,
         pub(in crate::coupon) gift_of: Option<Uuid>,
+        pub(in crate::coupon) expire_time: DateTimeUtc,
         pub(in crate::coupon) created_by: String,
         pub(in crate::coupon) create_time: DateTimeUtc,
         pub(in crate::coupon) cancel_time: Option<DateTimeUtc>,
@@ -246,6 +247,23 @@ pub(super) mod mark {
         #[sea_orm(primary_key, auto_increment = false)]
         pub(in crate::coupon) name: String,
         pub(in crate::coupon) position: Uuid,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod set_aside {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, DeriveEntityModel, PartialEq)]
+    #[sea_orm(table_name = "coupon_set_aside")]
+    pub(in crate::coupon) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(in crate::coupon) booking_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(in crate::coupon) policy_id: Uuid,
+        pub(in crate::coupon) amount: i64,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

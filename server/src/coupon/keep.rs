@@ -20,7 +20,7 @@ const PAGE: u64 = 200;
 #[derive(Debug)]
 pub(super) struct GatesJob {
     coupons: Coupons,
-    /// The gates that had no place left at the last look, and places without a row.
+    /// The gates that had no place left at the last look, and rows for fewer than all.
     stuck: Mutex<HashMap<PolicyId, Remaining>>,
 }
 
@@ -39,9 +39,9 @@ impl GatesJob {
             self.coupons.change_gate(policy).await?;
             return Ok(true);
         }
-        // All gone, and some without a row: those to whom they were given have died with them, unless they come back. Seen
-        // twice in the same state, they are no longer on their way.
-        let is_stuck = now.left == Some(0) && now.kept < now.taken;
+        // All gone, and some without a row: those to whom they were given have died with them, unless they come back; or they
+        // were taken back, and the gate did not hear of it. Seen twice in the same state, they are no longer on their way.
+        let is_stuck = now.left == Some(0) && self.lacks_rows(policy).await?;
         let before = {
             let mut stuck = self.stuck.lock().expect("nothing panics while it is held");
             if is_stuck { stuck.insert(policy.id, now) } else { stuck.remove(&policy.id) }
@@ -50,12 +50,13 @@ impl GatesJob {
             return Ok(false);
         }
         self.stuck.lock().expect("nothing panics while it is held").remove(&policy.id);
-        let total = policy.offer.total.unwrap_or(u64::MAX);
-        if store::receipt::place_count(self.coupons.kit.db.read(), policy.id).await? >= total {
-            return Ok(false);
-        }
         self.coupons.rebuild_gate(policy).await?;
         Ok(true)
+    }
+
+    async fn lacks_rows(&self, policy: &Policy) -> Result<bool, Error> {
+        let total = policy.offer.total.unwrap_or(u64::MAX);
+        Ok(store::receipt::place_count(self.coupons.kit.db.read(), policy.id).await? < total)
     }
 }
 

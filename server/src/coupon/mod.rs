@@ -82,7 +82,10 @@ impl Coupons {
         let mut violations = Violations::new();
         let terms = self.kinds.read("coupon_policy", &policy.wording, &mut violations);
         let unreadable = |error: Error| Error::internal(format!("{} can't be read: {error}", policy.id));
-        violations.finish(terms).map_err(unreadable)
+        let terms = violations.finish(terms).map_err(unreadable)?;
+        // What is counted of a budget is in its currency: who has one is good for no other.
+        let currency = terms.currency.or(policy.offer.budget.map(|budget| budget.currency));
+        Ok(Terms { currency, ..terms })
     }
 
     /// Makes coupons of receipts.

@@ -351,6 +351,11 @@ impl ReceiptState {
     pub(super) fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
+
+    /// Whether no coupon comes any more that is not there.
+    pub(super) fn is_final(self) -> bool {
+        self != Self::Pending
+    }
 }
 
 impl Receipt {

@@ -50,19 +50,15 @@ impl Coupons {
             gate_count,
             used_count: of(State::Used),
             reserved_count: of(State::Reserved),
-            discount: Some(self.discount(policy).await?),
+            discounts: self.discounts(policy).await?,
             consistent: receipt_count == coupon_count + pending_count
                 && gate_count.is_none_or(|count| count == receipt_count),
         })
     }
 
     /// What the coupons that paid bookings have used have taken off.
-    async fn discount(&self, policy: &Policy) -> Result<common::Money, Error> {
-        let (currency, minor_units) = store::coupon::discount(self.kit.db.read(), policy.id).await?;
-        let currency_code = match currency {
-            Some(currency) => currency,
-            None => policy.offer.budget.map_or("KRW".to_owned(), |budget| budget.currency.to_string()),
-        };
-        Ok(common::Money { currency_code, minor_units })
+    async fn discounts(&self, policy: &Policy) -> Result<Vec<common::Money>, Error> {
+        let found = store::coupon::discounts(self.kit.db.read(), policy.id).await?;
+        Ok(found.into_iter().map(|(currency_code, minor_units)| common::Money { currency_code, minor_units }).collect())
     }
 }

@@ -1,5 +1,6 @@
 //! What every domain is built from.
 
+pub mod bulk;
 pub mod caller;
 pub mod check;
 pub mod clock;

@@ -14,6 +14,9 @@ use super::trace;
 use super::tx::{Db, Tx};
 use crate::error::Error;
 
+/// How many events a statement writes.
+const TOGETHER: usize = 500;
+
 /// What changed, and who changed it.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause<'a> {
@@ -41,8 +44,24 @@ impl Outbox {
 
     /// Writes an event, to be published once the transaction has committed.
     pub async fn put<E: Message + Name>(&self, tx: &Tx, cause: Cause<'_>, event: &E) -> Result<(), Error> {
+        Entity::insert(self.row(cause, event)).exec_without_returning(&**tx).await?;
+        self.news.tell_on_commit(tx);
+        Ok(())
+    }
+
+    /// Writes events that come together.
+    pub async fn put_all<E: Message + Name>(&self, tx: &Tx, news: &[(Cause<'_>, E)]) -> Result<(), Error> {
+        for some in news.chunks(TOGETHER) {
+            let rows = some.iter().map(|(cause, event)| self.row(*cause, event));
+            Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+        }
+        self.news.tell_on_commit(tx);
+        Ok(())
+    }
+
+    fn row<E: Message + Name>(&self, cause: Cause<'_>, event: &E) -> ActiveModel {
         let now = self.clock.now();
-        let row = ActiveModel {
+        ActiveModel {
             id: ActiveValue::Set(self.ids.uuid(now)),
             kind: ActiveValue::Set(E::full_name()),
             aggregate: ActiveValue::Set(cause.aggregate),
@@ -52,10 +71,7 @@ impl Outbox {
             payload: ActiveValue::Set(event.encode_to_vec()),
             create_time: ActiveValue::Set(now),
             claim_time: ActiveValue::Set(None),
-        };
-        Entity::insert(row).exec_without_returning(&**tx).await?;
-        self.news.tell_on_commit(tx);
-        Ok(())
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sea_orm::entity::prelude::{ColumnTrait, Expr};
+use sea_orm::sqlx::PgPool;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -198,6 +200,14 @@ impl Db {
         }
     }
 
+    /// The pool itself, where it is one of PostgreSQL: for what only its own protocol can do.
+    pub fn postgres_pool(&self) -> Option<&PgPool> {
+        match &self.writes {
+            Writes::Batched(_) => None,
+            Writes::Pooled(pool) => Some(pool.get_postgres_connection_pool()),
+        }
+    }
+
     /// The connection that migrations run on.
     pub fn schema_connection(&self) -> &DatabaseConnection {
         match &self.writes {
@@ -234,6 +244,14 @@ impl Db {
                 outcome => return outcome,
             }
         }
+    }
+}
+
+/// Whether a column is one of many ids: on PostgreSQL in a statement whose text is the same for any number of them.
+pub fn among(conn: &impl ConnectionTrait, column: impl ColumnTrait, ids: Vec<Uuid>) -> Expr {
+    match conn.get_database_backend() {
+        DatabaseBackend::Postgres => column.eq_any(ids),
+        _ => column.is_in(ids),
     }
 }
 

@@ -20,6 +20,7 @@ use sea_orm::ConnectionTrait;
 pub use self::model::{Account, Balance, Cause, NotAnAccount, Transfer, TransferId};
 use crate::error::Error;
 use crate::kit::Kit;
+use crate::kit::bulk::Bulk;
 use crate::kit::clock::Time;
 use crate::kit::tx::Tx;
 
@@ -50,6 +51,11 @@ pub async fn transfer_all(tx: &Tx, transfers: &[(TransferId, Transfer)], now: Ti
         return Err(Error::internal(format!("{id} of {} for {}", none.amount, none.cause_id)));
     }
     store::insert_many(&**tx, transfers, now).await
+}
+
+/// Loads movements of before in bulk, each with its time.
+pub async fn load(bulk: &mut Bulk<'_>, transfers: &[(TransferId, Transfer, Time)]) -> Result<(), Error> {
+    store::load(bulk, transfers).await
 }
 
 /// The amounts that were moved for one cause, by what caused them.

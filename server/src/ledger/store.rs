@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, Condition, ConnectionTrait, ExprTrait, FromQueryResult, QueryOrder, QuerySelect, SqlErr};
+use sea_orm::{
+    Condition, ConnectionTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect, SqlErr,
+};
 
 use super::entity::{ActiveModel, Column, Entity, Model};
 use super::model::{Account, Balance, Cause, Recorded, Transfer, TransferId};
 use crate::error::Error;
 use crate::kit::Kit;
+use crate::kit::bulk::Bulk;
 use crate::kit::clock::Time;
 use crate::kit::money::{Currency, Money};
 use crate::kit::page::Page;
@@ -41,17 +44,26 @@ fn inserted(outcome: Result<(), DbErr>, transfer: &Transfer) -> Result<(), Error
     }
 }
 
+/// Movements of before, each with its time.
+pub(super) async fn load(bulk: &mut Bulk<'_>, transfers: &[(TransferId, Transfer, Time)]) -> Result<(), Error> {
+    bulk.put(transfers.iter().map(|(id, transfer, time)| model(*id, transfer, *time)).collect()).await
+}
+
 fn row(id: TransferId, transfer: &Transfer, now: Time) -> ActiveModel {
-    ActiveModel {
-        id: ActiveValue::Set(id.0),
-        debit_account: ActiveValue::Set(transfer.debit.to_string()),
-        credit_account: ActiveValue::Set(transfer.credit.to_string()),
-        amount: ActiveValue::Set(transfer.amount.minor),
-        currency: ActiveValue::Set(transfer.amount.currency.to_string()),
-        cause: ActiveValue::Set(transfer.cause.as_str().to_owned()),
-        cause_id: ActiveValue::Set(transfer.cause_id.clone()),
-        booking_id: ActiveValue::Set(transfer.booking.map(|booking| booking.0)),
-        create_time: ActiveValue::Set(now),
+    model(id, transfer, now).into_active_model()
+}
+
+fn model(id: TransferId, transfer: &Transfer, now: Time) -> Model {
+    Model {
+        id: id.0,
+        debit_account: transfer.debit.to_string(),
+        credit_account: transfer.credit.to_string(),
+        amount: transfer.amount.minor,
+        currency: transfer.amount.currency.to_string(),
+        cause: transfer.cause.as_str().to_owned(),
+        cause_id: transfer.cause_id.clone(),
+        booking_id: transfer.booking.map(|booking| booking.0),
+        create_time: now,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Lot, Purse, Spending, State, Wallet};
@@ -17,7 +18,9 @@ use crate::kit::id::MemberId;
 
 /// For how long a wallet is kept. It is how long one may be out of date, to who asks for no version, where the word of a change was
 /// lost.
-const LIFE: Duration = Duration::from_secs(3600);
+pub(super) const LIFE: Duration = Duration::from_secs(3600);
+/// How many wallets are on their way to the cache at once.
+const AT_ONCE: usize = 64;
 /// Wallets of more lots are read from the tables.
 const LOTS: usize = 200;
 
@@ -57,8 +60,13 @@ impl Wallets {
         self.put_for(purse, LIFE).await;
     }
 
-    /// Keeps a wallet for a while, unless a newer one is kept.
-    pub(super) async fn put_for(&self, purse: &Purse, life: Duration) {
+    /// Keeps wallets for a while, each unless a newer one is kept.
+    pub(super) async fn put_all(&self, purses: &[Purse], life: Duration) {
+        let keep = |purse| self.put_for(purse, life);
+        stream::iter(purses).for_each_concurrent(AT_ONCE, keep).await;
+    }
+
+    async fn put_for(&self, purse: &Purse, life: Duration) {
         let (member, version) = (purse.wallet.member, purse.wallet.version);
         let spendings: Vec<_> =
             purse.spendings.iter().filter(|spending| spending.state == State::Reserved).cloned().collect();

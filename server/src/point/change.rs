@@ -3,6 +3,7 @@
 use futures::FutureExt;
 use yeyak_proto::yeyak::point::v1 as pb;
 
+use super::cache::LIFE;
 use super::model::{Cause, Movement, MovementId, Purse, SpendingId};
 use super::store::movement::Recorded;
 use super::{Points, store};
@@ -68,56 +69,92 @@ impl Points {
         }
         purse.seal();
         store::purse::update(tx, before, &purse).await?;
-        let recorded = self.record(tx, &purse, actor).await?;
-        self.keep_on_commit(tx, &purse);
+        let recorded = recorded(&purse);
+        self.record(tx, &[(&purse, &recorded)], actor).await?;
+        self.keep_on_commit(tx, vec![purse.clone()]);
         Ok(Changed { value, purse, recorded })
     }
 
+    /// Writes down what time has done to wallets that are locked; what moved those that it has changed.
+    pub(super) async fn settle_all(
+        &self,
+        tx: &Tx,
+        before: Vec<Purse>,
+        actor: &Actor,
+    ) -> Result<Vec<Vec<Recorded>>, Error> {
+        let mut changed = Vec::with_capacity(before.len());
+        for before in before {
+            let mut after = before.clone();
+            after.settle();
+            if after != before {
+                after.seal();
+                changed.push((before, after));
+            }
+        }
+        if changed.is_empty() {
+            return Ok(Vec::new());
+        }
+        store::purses::settle(tx, &changed).await?;
+        let all: Vec<_> = changed.iter().map(|(_, after)| recorded(after)).collect();
+        let purses: Vec<_> = changed.iter().zip(&all).map(|((_, after), recorded)| (after, &**recorded)).collect();
+        self.record(tx, &purses, actor).await?;
+        self.keep_on_commit(tx, changed.into_iter().map(|(_, after)| after).collect());
+        Ok(all)
+    }
+
     /// Keeps what was written at hand, once it is on disk: in this process before anyone is answered, where the cache is its own.
-    fn keep_on_commit(&self, tx: &Tx, purse: &Purse) {
-        let (wallets, tasks, purse) = (self.wallets.clone(), self.tasks.clone(), purse.clone());
+    fn keep_on_commit(&self, tx: &Tx, purses: Vec<Purse>) {
+        let (wallets, tasks) = (self.wallets.clone(), self.tasks.clone());
         tx.on_commit(move || {
-            let mut keep = Box::pin(async move { wallets.put(&purse).await });
+            let mut keep = Box::pin(async move { wallets.put_all(&purses, LIFE).await });
             if (&mut keep).now_or_never().is_none() {
                 tasks.spawn(keep);
             }
         });
     }
 
-    /// Records what was done: in the ledger, and beside it what a wallet wants to know of it.
-    async fn record(&self, tx: &Tx, purse: &Purse, actor: &Actor) -> Result<Vec<Recorded>, Error> {
-        let (member, now) = (purse.wallet.member, purse.now());
-        let recorded = purse.movements.iter().map(|movement| Recorded {
-            id: MovementId::of(member, movement.number, now),
-            member,
-            version: purse.wallet.version,
-            movement: movement.clone(),
-            create_time: now,
-        });
-        let recorded: Vec<_> = recorded.collect();
-        let transfers = recorded.iter().map(|one| (TransferId(one.id.0), transfer(one)));
-        ledger::transfer_all(tx, &transfers.collect::<Vec<_>>(), now).await?;
-        store::movement::insert(tx, &recorded, &actor.0).await?;
-        let moved = |one: &Recorded| pb::MovedPoints {
-            movement_id: one.id.to_string(),
-            cause: one.movement.cause.name().to_owned(),
-            points: one.movement.amount,
-            booking_id: one.movement.booking.map(|booking| booking.to_string()).unwrap_or_default(),
-        };
-        let news = pb::PointsMoved {
-            member_id: member.to_string(),
-            balance_version: purse.wallet.version,
-            movements: recorded.iter().map(moved).collect(),
-        };
-        let cause = outbox::Cause { aggregate: member.0, version: purse.wallet.version, actor };
-        self.kit.outbox.put(tx, cause, &news).await?;
-        Ok(recorded)
+    /// Records what was done to wallets: in the ledger, and beside it what a wallet wants to know of it.
+    async fn record(&self, tx: &Tx, purses: &[(&Purse, &[Recorded])], actor: &Actor) -> Result<(), Error> {
+        let Some((first, _)) = purses.first() else { return Ok(()) };
+        let all: Vec<_> = purses.iter().flat_map(|(_, recorded)| *recorded).cloned().collect();
+        let transfers: Vec<_> = all.iter().map(|one| (TransferId(one.id.0), transfer(one))).collect();
+        ledger::transfer_all(tx, &transfers, first.now()).await?;
+        store::movement::insert(tx, &all, &actor.0).await?;
+        let news: Vec<_> = purses.iter().map(|(purse, recorded)| news(purse, recorded, actor)).collect();
+        self.kit.outbox.put_all(tx, &news).await
     }
 
     /// When it is.
     pub(super) fn now(&self) -> Time {
         self.kit.clock.now()
     }
+}
+
+/// What moved a wallet, as it is on record.
+fn recorded(purse: &Purse) -> Vec<Recorded> {
+    let (member, now) = (purse.wallet.member, purse.now());
+    let recorded = |movement: &Movement| Recorded {
+        id: MovementId::of(member, movement.number, now),
+        member,
+        version: purse.wallet.version,
+        movement: movement.clone(),
+        create_time: now,
+    };
+    purse.movements.iter().map(recorded).collect()
+}
+
+/// What is told of it.
+fn news<'a>(purse: &Purse, recorded: &[Recorded], actor: &'a Actor) -> (outbox::Cause<'a>, pb::PointsMoved) {
+    let (member, version) = (purse.wallet.member, purse.wallet.version);
+    let moved = |one: &Recorded| pb::MovedPoints {
+        movement_id: one.id.to_string(),
+        cause: one.movement.cause.name().to_owned(),
+        points: one.movement.amount,
+        booking_id: one.movement.booking.map(|booking| booking.to_string()).unwrap_or_default(),
+    };
+    let movements = recorded.iter().map(moved).collect();
+    let news = pb::PointsMoved { member_id: member.to_string(), balance_version: version, movements };
+    (outbox::Cause { aggregate: member.0, version, actor }, news)
 }
 
 fn transfer(recorded: &Recorded) -> Transfer {

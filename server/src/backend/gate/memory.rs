@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Accepted, Answer, Changed, Gate, Outcome, Place, Progress, Refused, Remaining, Sale, Settlement, Step, Taker, Terms,
+    Accepted, Answer, Answers, Changed, Gate, Outcome, Place, Progress, Refused, Remaining, Sale, Settlement, Step,
+    Taker, Terms,
 };
 use crate::error::Error;
 use crate::kit::clock::Time;
@@ -29,6 +30,8 @@ struct One {
     /// Places below it that nobody has, as ranges.
     free: Vec<(u64, u64)>,
     members: HashMap<Uuid, Vec<Held>>,
+    /// How many of their places rows are known to have.
+    kept: u64,
     /// What was given back while the rebuild had not come to it.
     released: HashSet<Uuid>,
     loaded: u64,
@@ -55,10 +58,13 @@ impl MemoryGate {
 
 #[async_trait]
 impl Gate for MemoryGate {
-    async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Vec<Answer>, Error> {
+    async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error> {
         Ok(self.with(|gates| match gates.get_mut(&policy) {
-            Some(gate) if gate.is_open => takers.iter().map(|taker| gate.take(*taker, now)).collect(),
-            _ => vec![Err(Refused::Closed); takers.len()],
+            Some(gate) if gate.is_open => {
+                let is_complete = gate.kept == gate.taken();
+                Answers { each: takers.iter().map(|taker| gate.take(*taker, now)).collect(), is_complete }
+            }
+            _ => Answers { each: vec![Err(Refused::Closed); takers.len()], is_complete: false },
         }))
     }
 
@@ -161,12 +167,17 @@ impl One {
         let at = mine.iter().position(|held| held.token == token);
         match (outcome, at) {
             (Outcome::Unknown, _) => {}
-            (Outcome::Kept | Outcome::KeptAs(_), Some(at)) => mine[at].is_kept = true,
-            (Outcome::Released, Some(at)) => {
-                let place = mine.remove(at).place.place;
-                self.free.push((place, place));
+            (Outcome::Kept | Outcome::KeptAs(_), Some(at)) => {
+                self.kept += u64::from(!mine[at].is_kept);
+                mine[at].is_kept = true;
             }
-            (Outcome::Occupied, Some(at)) => _ = mine.remove(at),
+            (Outcome::Released | Outcome::Occupied, Some(at)) => {
+                let Held { place, is_kept, .. } = mine.remove(at);
+                self.kept -= u64::from(is_kept);
+                if outcome == Outcome::Released {
+                    self.free.push((place.place, place.place));
+                }
+            }
             (Outcome::Released, None) if !self.is_open => _ = self.released.insert(token),
             (_, None) => {}
         }
@@ -187,14 +198,17 @@ impl One {
 
     fn remaining(&self) -> Option<Remaining> {
         let terms = self.terms?;
-        let free: u64 = self.free.iter().map(|(low, high)| high - low + 1).sum();
-        let held = self.members.values().flatten();
+        let taken = self.taken();
         Some(Remaining {
             version: terms.version,
-            left: terms.total.map(|total| total.saturating_sub(self.highest) + free),
-            taken: self.highest - free,
-            kept: held.filter(|held| held.is_kept).count() as u64,
+            left: terms.total.map(|total| total.saturating_sub(self.highest) + (self.highest - taken)),
+            taken,
+            kept: self.kept,
         })
+    }
+
+    fn taken(&self) -> u64 {
+        self.highest - self.free.iter().map(|(low, high)| high - low + 1).sum::<u64>()
     }
 
     fn load(&mut self, accepted: &[Accepted]) -> Progress {
@@ -213,6 +227,7 @@ impl One {
             }
             if !was_released {
                 self.members.entry(*member).or_default().push(Held { place: *place, token: *token, is_kept: true });
+                self.kept += 1;
             }
             self.highest = place.place;
             self.loaded += 1;

@@ -41,7 +41,7 @@ use crate::kit::clock::Time;
 #[async_trait]
 pub trait Gate: Debug + Send + Sync + 'static {
     /// Asks for a place for each taker, in this order; the answers are in the same order.
-    async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Vec<Answer>, Error>;
+    async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error>;
 
     /// Says what became of places that were taken. What the gate does not know of is passed over.
     async fn settle(&self, policy: Uuid, settlements: &[Settlement]) -> Result<(), Error>;
@@ -57,6 +57,16 @@ pub trait Gate: Debug + Send + Sync + 'static {
     /// the last the gate is closed. Read the rows, and the row of the terms, after `Begin` has returned. Each attempt has an
     /// epoch of its own, above all before it; the attempt with the highest prevails, and the others are told so.
     async fn rebuild(&self, policy: Uuid, epoch: i64, step: Step<'_>) -> Result<Progress, Error>;
+}
+
+/// What a gate answers to takers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answers {
+    /// To each.
+    pub each: Vec<Answer>,
+    /// Whether it knew of every place that it had given whose it is by a row. Where it did not, a row may give a place to somebody
+    /// whom it refused: who asks once more for what they have is then known to the rows alone.
+    pub is_complete: bool,
 }
 
 /// What a gate answers to a taker.

@@ -8,7 +8,8 @@ use fred::types::scripts::Script;
 use uuid::Uuid;
 
 use super::{
-    Accepted, Answer, Changed, Gate, Outcome, Place, Progress, Refused, Remaining, Sale, Settlement, Step, Taker, Terms,
+    Accepted, Answer, Answers, Changed, Gate, Outcome, Place, Progress, Refused, Remaining, Sale, Settlement, Step,
+    Taker, Terms,
 };
 use crate::backend::redis::Redis;
 use crate::error::Error;
@@ -65,18 +66,20 @@ impl RedisGate {
 
 #[async_trait]
 impl Gate for RedisGate {
-    async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Vec<Answer>, Error> {
-        let mut answers = Vec::with_capacity(takers.len());
+    async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error> {
+        let mut answers = Answers { each: Vec::with_capacity(takers.len()), is_complete: true };
         for chunk in takers.chunks(CHUNK) {
             let mut arguments = vec![now.timestamp_millis().into()];
             arguments.extend(chunk.iter().flat_map(|taker| [text(taker.member), text(taker.token)]));
             let told = self.numbers(&TAKE, policy, arguments).await?;
-            if told.is_empty() {
-                answers.extend(chunk.iter().map(|_| Err(Refused::Closed)));
+            let Some((complete, told)) = told.split_first() else {
+                answers.each.extend(chunk.iter().map(|_| Err(Refused::Closed)));
+                answers.is_complete = false;
                 continue;
-            }
+            };
+            answers.is_complete &= *complete == 1;
             for answer in told.chunks_exact(3) {
-                answers.push(answer_of(answer)?);
+                answers.each.push(answer_of(answer)?);
             }
         }
         Ok(answers)

@@ -104,8 +104,8 @@ impl Rush {
     async fn ask(&self, taker: Taker) -> Answer {
         loop {
             match self.gate.take(POLICY, &[taker], now()).await {
-                Ok(answers) if answers == [Err(Refused::Closed)] => self.rebuild().await,
-                Ok(answers) => return answers[0],
+                Ok(answers) if answers.each == [Err(Refused::Closed)] => self.rebuild().await,
+                Ok(answers) => return answers.each[0],
                 Err(error) => assert_eq!(error.reason(), ErrorReason::DependencyUnavailable),
             }
             // What a caller does that was told to come back.
@@ -184,10 +184,10 @@ impl Rush {
         assert_eq!(self.rebuild_as(rebuilding.0).await.expect("answers"), Progress::Done);
         for row in proven {
             let again = Taker { member: row.member, token: row.token };
-            assert_eq!(self.gate.take(POLICY, &[again], now()).await.expect("answers"), [Ok(row.place)]);
+            assert_eq!(self.gate.take(POLICY, &[again], now()).await.expect("answers").each, [Ok(row.place)]);
         }
         let late = Taker { member: Uuid::from_u128(u128::MAX), token: Uuid::from_u128(1) };
-        assert_eq!(self.gate.take(POLICY, &[late], now()).await.expect("answers"), [Err(Refused::SoldOut)]);
+        assert_eq!(self.gate.take(POLICY, &[late], now()).await.expect("answers").each, [Err(Refused::SoldOut)]);
     }
 }
 

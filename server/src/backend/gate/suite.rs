@@ -97,7 +97,7 @@ async fn take_at(gate: &Arc<dyn Gate>, taker: Taker, now: Time) -> Answer {
 async fn asked(gate: &Arc<dyn Gate>, takers: &[Taker], now: Time) -> Vec<Answer> {
     for _ in 0..100 {
         match gate.take(POLICY, takers, now).await {
-            Ok(answers) => return answers,
+            Ok(answers) => return answers.each,
             Err(error) => assert_eq!(error.reason(), ErrorReason::DependencyUnavailable, "{error}"),
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -294,7 +294,7 @@ pub(super) async fn a_rebuild_knows_what_rows_prove_and_gives_the_rest(gate: Arc
         assert_eq!(take(&gate, other).await, Err(Refused::AlreadyYours(row.place)));
     }
     let others: Vec<_> = (10_000..12_000).map(taker).collect();
-    let given = places(gate.take(POLICY, &others, now()).await.expect("answers"));
+    let given = places(gate.take(POLICY, &others, now()).await.expect("answers").each);
     let proven: BTreeSet<u64> = rows.iter().map(|row| row.place.place).collect();
     let unique: BTreeSet<u64> = given.iter().copied().collect();
     assert_eq!(given.len(), 1_500);
@@ -405,7 +405,7 @@ pub(super) async fn a_free_place_above_a_total_that_has_shrunk_is_not_given(gate
     step(Step::Accepted(&rows)).await;
     step(Step::Open { terms: &terms(3), count: 2 }).await;
 
-    let given = places(gate.take(POLICY, &(10..20).map(taker).collect::<Vec<_>>(), now()).await.expect("answers"));
+    let given = places(gate.take(POLICY, &(10..20).map(taker).collect::<Vec<_>>(), now()).await.expect("answers").each);
 
     assert_eq!(given.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([2, 3]));
 }

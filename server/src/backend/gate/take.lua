@@ -1,9 +1,10 @@
 -- KEYS[1]: the gate. ARGV: now in ms, then member and token of each taker.
--- Answers code, place and ordinal for each taker; nothing when the gate is closed.
+-- Answers whether a row is known of every place that was given, then code, place and ordinal for each taker; nothing when the
+-- gate is closed.
 local PLACE, NOT_STARTED, ENDED, PAUSED, SOLD_OUT, ALREADY_YOURS, OVER_LIMIT = 1, 2, 3, 4, 5, 6, 7
 
 local gate = KEYS[1]
-local terms = redis.call('HMGET', gate, 'state', 'server', 'total', 'limit', 'start', 'end', 'sale', 'highest')
+local terms = redis.call('HMGET', gate, 'state', 'server', 'total', 'limit', 'start', 'end', 'sale', 'highest', 'free', 'kept')
 if terms[1] ~= 'open' or terms[2] ~= server() then return {} end
 
 local now = tonumber(ARGV[1])
@@ -24,7 +25,8 @@ local fields = {}
 for at = 2, #ARGV, 2 do fields[#fields + 1] = 'm' .. ARGV[at] end
 local known = redis.call('HMGET', gate, unpack(fields))
 -- A member may be there more than once.
-local held, changed, answers = {}, {}, {}
+local held, changed = {}, {}
+local answers = { tonumber(terms[10]) == highest - tonumber(terms[9]) and 1 or 0 }
 
 local function answer(code, place, ordinal)
   answers[#answers + 1] = code

@@ -18,7 +18,7 @@ pub(super) use self::probe::{Probe, only, other};
 pub(super) use self::stage::{
     Elapsed, OnTable, PATIENCE, Stage, effects, kit_on_postgres, message, messages, put, take_until,
 };
-use super::{Consumer, Queue, TRIES};
+use super::{Consumer, TRIES};
 use crate::kit::crash::How;
 
 /// The suite on a stage; the second argument is an attribute for each test.

@@ -168,7 +168,7 @@ async fn who_asks_while_redis_is_away_is_told_in_time_and_goes_on_when_it_is_bac
     server.start_again();
     eventually("it answers", async || gate.take(id, &takers, clock.now()).await.is_ok()).await;
     let answers = gate.take(id, &takers, clock.now()).await.expect("answers");
-    assert_eq!(answers, [Err(gate::Refused::Closed)], "it has lost its memory");
+    assert_eq!(answers.each, [Err(gate::Refused::Closed)], "it has lost its memory");
     assert_eq!(line.look("show_1", id).await.expect("answers"), line::Standing::Absent);
 }
 
@@ -200,7 +200,7 @@ async fn every_script_reaches_its_keys_in_a_cluster() {
             gate.rebuild(id, 1, step).await.expect("answers");
         }
         let taken = gate.take(id, &[Taker { member: id, token: id }], clock.now()).await.expect("answers");
-        assert_eq!(taken.first().and_then(|answer| answer.ok()).map(|place| place.place), Some(1));
+        assert_eq!(taken.each.first().and_then(|answer| answer.ok()).map(|place| place.place), Some(1));
         let things = ["A1", "A2", "A3"];
         assert!(matches!(lease.take(&name, &things, id, MINUTE).await.expect("answers"), lease::Taken::Held { .. }));
         assert!(lease.extend(&name, &things, id, MINUTE).await.expect("answers"));

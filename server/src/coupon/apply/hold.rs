@@ -1,6 +1,7 @@
 //! Holding coupons for a booking that is not paid yet.
 
 use super::Discount;
+use super::settle::Sums;
 use crate::coupon::model::{Coupon, Event, State};
 use crate::coupon::{CouponError, Coupons, store};
 use crate::error::{Error, NotFound};
@@ -26,16 +27,16 @@ pub struct Holder {
 impl Coupons {
     /// Holds the coupons of these discounts for a booking of their member: all of them, or none.
     pub async fn hold(&self, tx: &Tx, holder: Holder, discounts: &[Discount], actor: &Actor) -> Result<(), Error> {
-        let mut discounts: Vec<_> = discounts.iter().collect();
-        discounts.sort_by_key(|discount| discount.coupon);
-        for discount in &discounts {
+        let mut in_order: Vec<_> = discounts.iter().collect();
+        in_order.sort_by_key(|discount| discount.coupon);
+        for discount in in_order {
             let found = store::held::find_in(tx, discount.coupon).await?;
             let coupon = found.filter(|coupon| coupon.member == holder.member);
             let coupon = coupon.ok_or_else(|| NotFound::new("coupon", discount.coupon))?;
             self.reserve(tx, &coupon, holder.booking, holder.until, actor).await?;
             store::held::put(tx, holder.booking, holder.currency, discount).await?;
         }
-        self.count_budgets(tx, discounts.into_iter().map(|discount| (discount.policy, discount.amount()))).await
+        self.count_budgets(tx, Sums::of(discounts)).await
     }
 
     /// The booking holds its coupons until another time, or while its payment is under way.

@@ -27,20 +27,31 @@ impl Coupons {
         for discount in &discounts {
             self.let_go(tx, booking, discount, actor).await?;
         }
-        self.count_budgets(tx, discounts.iter().map(|discount| (discount.policy, -discount.amount()))).await
+        let mut sums = Sums::default();
+        sums.take(discounts.iter().map(|discount| (discount.policy, discount.amount())));
+        sums.take(store::set_aside::take(tx, booking).await?);
+        self.count_budgets(tx, sums).await
     }
 
     /// A booking that has expired is paid late: it takes its coupons once more, and uses them, if they are all still to be had.
-    /// A refusal leaves nothing behind: the transaction may go on.
-    pub async fn take_again(&self, tx: &Tx, booking: BookingId, actor: &Actor) -> Result<(), Error> {
-        let discounts = store::held::of_booking(tx, booking, false).await?;
+    /// These are the discounts that its price has: a coupon that a move to other dates let go of is its no more. A refusal leaves
+    /// nothing behind: the transaction may go on.
+    pub async fn take_again(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+        priced: &[Discount],
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let mut discounts = store::held::of_booking(tx, booking, false).await?;
+        discounts.retain(|had| priced.iter().any(|priced| priced.coupon == had.coupon));
         let mut coupons = Vec::with_capacity(discounts.len());
         for discount in &discounts {
             let coupon = self.lock(tx, discount).await?;
             self.can_reserve(&coupon)?;
             coupons.push(coupon);
         }
-        self.count_budgets(tx, discounts.iter().map(|discount| (discount.policy, discount.amount()))).await?;
+        self.count_budgets(tx, Sums::of(&discounts)).await?;
         for coupon in &coupons {
             let held = self.reserve(tx, coupon, booking, None, actor).await?;
             self.move_to(tx, &held, Event::Use, booking, actor).await?;
@@ -89,24 +100,42 @@ impl Coupons {
     }
 
     /// Counts what the coupons of policies take off more or less, which their budgets have to bear: of all, or of none.
-    pub(super) async fn count_budgets(
-        &self,
-        tx: &Tx,
-        amounts: impl Iterator<Item = (PolicyId, i64)>,
-    ) -> Result<(), Error> {
-        let mut sums = BTreeMap::<PolicyId, i64>::new();
-        for (policy, amount) in amounts {
-            *sums.entry(policy).or_default() += amount;
-        }
-        sums.retain(|_, amount| *amount != 0);
-        for (at, (policy, amount)) in sums.iter().enumerate() {
+    pub(super) async fn count_budgets(&self, tx: &Tx, sums: Sums) -> Result<(), Error> {
+        let counted = || sums.0.iter().filter(|(_, amount)| **amount != 0);
+        for (at, (policy, amount)) in counted().enumerate() {
             if !store::held::count(tx, *policy, *amount).await? {
-                for (policy, amount) in sums.iter().take(at) {
+                for (policy, amount) in counted().take(at) {
                     store::held::count(tx, *policy, -amount).await?;
                 }
                 return Err(CouponError::BudgetSpent(*policy).into());
             }
         }
         Ok(())
+    }
+}
+
+/// What is counted more, or less, of the budget of each policy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sums(pub(super) BTreeMap<PolicyId, i64>);
+
+impl Sums {
+    /// What these discounts take off.
+    pub(super) fn of(discounts: &[Discount]) -> Self {
+        let mut sums = Self::default();
+        discounts.iter().for_each(|discount| sums.add(discount.policy, discount.amount()));
+        sums
+    }
+
+    pub(super) fn add(&mut self, policy: PolicyId, amount: i64) {
+        *self.0.entry(policy).or_default() += amount;
+    }
+
+    pub(super) fn take(&mut self, amounts: impl IntoIterator<Item = (PolicyId, i64)>) {
+        amounts.into_iter().for_each(|(policy, amount)| self.add(policy, -amount));
+    }
+
+    /// Those alone of which more is counted.
+    pub(super) fn above_zero(self) -> Self {
+        Self(self.0.into_iter().filter(|(_, amount)| *amount > 0).collect())
     }
 }

@@ -26,7 +26,7 @@ impl Coupons {
     pub(super) async fn kept_batch(&self, keeper: &Keeper, id: CodeBatchId) -> Result<Counted, Error> {
         let not_found = || Error::from(NotFound::new("coupon_code_batch", id));
         let counted = store::code::find(self.kit.db.read(), id).await?.ok_or_else(not_found)?;
-        self.kept_policy(keeper, counted.batch.policy).await.map_err(|_| not_found())?;
+        self.kept_policy(keeper, counted.batch.policy).await.map_err(|error| error.hidden(not_found))?;
         Ok(counted)
     }
 

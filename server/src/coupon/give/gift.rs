@@ -36,7 +36,7 @@ impl Coupons {
                 if !directory::known(self.kit.db.read(), &[recipient]).await?.contains(&recipient) {
                     return Err(NotFound::new("member", recipient).into());
                 }
-                let gift = (ReceiptId::new(&self.kit.ids, now), id);
+                let receipt = ReceiptId::new(&self.kit.ids, now);
                 let actor = caller.actor();
                 self.kit
                     .db
@@ -44,7 +44,7 @@ impl Coupons {
                         self.put(&tx, &coupon, &given, Event::Gift.name(), None, &actor).await?;
                         let taken = store::given::taken(&*tx, policy.id, &[recipient]).await?;
                         let last = last_of(&policy, &taken)?;
-                        store::given::insert_gift(&tx, policy.id, gift, (recipient, last), &actor.0, now).await?;
+                        store::given::insert_gift(&tx, receipt, &given, last, &actor.0, now).await?;
                         record.put(&tx, id.0).await
                     })
                     .await?;

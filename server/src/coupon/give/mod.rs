@@ -10,4 +10,4 @@ mod slot;
 mod tests;
 
 pub(super) use self::grant::Recipient;
-pub(super) use self::slot::next_of;
+pub(super) use self::slot::{day_of, free_on, next_of};

@@ -74,7 +74,7 @@ impl Coupons {
         let not_found = || Error::from(NotFound::new("coupon_receipt", id));
         let found = store::receipt::find(self.kit.db.read(), id).await?;
         let receipt = found.filter(|receipt| receipt.gift_of.is_none()).ok_or_else(not_found)?;
-        let policy = self.kept_policy(keeper, receipt.policy).await.map_err(|_| not_found())?;
+        let policy = self.kept_policy(keeper, receipt.policy).await.map_err(|error| error.hidden(not_found))?;
         Ok((receipt, policy))
     }
 }

@@ -24,25 +24,40 @@ pub(in crate::coupon) struct Slot {
 /// The first that is free of what a member may be issued, by what they have.
 pub(in crate::coupon) fn next_of(policy: &Policy, taken: &[Taken], now: Time) -> Result<Slot, CouponError> {
     let ordinals: HashSet<_> = taken.iter().filter_map(|taken| taken.ordinal).collect();
-    let most = i64::from(policy.offer.per_member);
-    let ordinal = (1..=most).find(|ordinal| !ordinals.contains(ordinal)).ok_or_else(|| full(policy))?;
+    let ordinal = free(policy, &ordinals)?.next().ok_or_else(|| full(policy))?;
     let Some(daily) = policy.offer.per_member_daily else { return Ok(Slot { ordinal, day_slot: None }) };
-    let day = i64::from(local_date(policy.zone, now).num_days_from_ce()) * DAY;
-    let slots: HashSet<_> = taken.iter().filter_map(|taken| taken.day_slot).collect();
-    let free = (0..i64::from(daily)).map(|number| day + number).find(|slot| !slots.contains(slot));
     let limit = "per_member_daily_count";
+    let free = free_on(day_of(policy, now), daily, taken.iter().filter_map(|taken| taken.day_slot));
     let day_slot = free.ok_or(CouponError::LimitReached { policy: policy.id, limit, maximum: daily })?;
     Ok(Slot { ordinal, day_slot: Some(day_slot) })
+}
+
+/// The first slot of the day that it is where the policy is.
+pub(in crate::coupon) fn day_of(policy: &Policy, now: Time) -> i64 {
+    i64::from(local_date(policy.zone, now).num_days_from_ce()) * DAY
+}
+
+/// A slot of a day that is free, unless a member has as many on it as they may.
+pub(in crate::coupon) fn free_on(day: i64, most: u32, taken: impl Iterator<Item = i64>) -> Option<i64> {
+    let taken: HashSet<i64> = taken.filter(|slot| (day..day + DAY).contains(slot)).collect();
+    let is_full = taken.len() >= most as usize;
+    (day..day + i64::from(most)).find(|slot| !is_full && !taken.contains(slot))
 }
 
 /// The last that is free of what a member may have: what they are given by others and what they are issued come from two ends,
 /// and meet no sooner than they have all.
 pub(super) fn last_of(policy: &Policy, taken: &[Taken]) -> Result<i64, CouponError> {
     let ordinals: HashSet<_> = taken.iter().filter_map(|taken| taken.ordinal).collect();
-    (1..=i64::from(policy.offer.per_member))
-        .rev()
-        .find(|ordinal| !ordinals.contains(ordinal))
-        .ok_or_else(|| full(policy))
+    free(policy, &ordinals)?.next_back().ok_or_else(|| full(policy))
+}
+
+/// The ordinals that are free. A limit that was higher before has left some above this one, which count all the same.
+fn free(policy: &Policy, taken: &HashSet<i64>) -> Result<impl DoubleEndedIterator<Item = i64>, CouponError> {
+    let most = policy.offer.per_member;
+    if taken.len() >= most as usize {
+        return Err(full(policy));
+    }
+    Ok((1..=i64::from(most)).filter(|ordinal| !taken.contains(ordinal)))
 }
 
 fn full(policy: &Policy) -> CouponError {

@@ -1,4 +1,4 @@
-//! What is taken back while it is being issued.
+//! What a member may be given, and what is taken back while it is being issued.
 
 use std::pin::pin;
 use std::sync::Mutex;
@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::slot::{day_of, last_of, next_of};
 use crate::backend::gate::Place;
 use crate::coupon::model::{CouponId, Issuing, Policy, Receipt, ReceiptId, State};
+use crate::coupon::store::given::Taken;
 use crate::coupon::store::receipt::New;
 use crate::coupon::{stage, store};
 use crate::error::Error;
@@ -33,6 +35,7 @@ async fn a_receipt_that_is_taken_back_while_it_is_issued_never_has_a_coupon_that
         token: Uuid::from_u128(u128::from(place)),
         place: Place { place, ordinal: 1 },
         day_slot: None,
+        expire_time: now,
         created_by: "test".into(),
     });
     let rows: Vec<_> = rows.collect();
@@ -40,7 +43,7 @@ async fn a_receipt_that_is_taken_back_while_it_is_issued_never_has_a_coupon_that
     assert_eq!(written.expect("writes"), 200);
 
     let issued = rows.chunks(10).map(|some| {
-        let (some, db) = (some.iter().map(|row| (row.id, policy.expiry(now))).collect::<Vec<_>>(), yeyak.db.clone());
+        let (some, db) = (some.iter().map(|row| row.id).collect::<Vec<_>>(), yeyak.db.clone());
         tokio::spawn(async move { db.write(async |tx| store::coupon::issue(&tx, &some, now).await).await.map(drop) })
     });
     let revoked = rows.iter().map(|row| {
@@ -61,8 +64,8 @@ async fn a_receipt_that_is_taken_back_while_it_is_issued_never_has_a_coupon_that
 }
 
 /// Whether the coupon was written.
-async fn issue(tx: &Tx, receipt: &Receipt, policy: &Policy, now: Time) -> Result<bool, Error> {
-    let issued = store::coupon::issue(tx, &[(receipt.id, policy.expiry(now))], now).await?;
+async fn issue(tx: &Tx, receipt: &Receipt, now: Time) -> Result<bool, Error> {
+    let issued = store::coupon::issue(tx, &[receipt.id], now).await?;
     Ok(!issued.is_empty())
 }
 
@@ -85,6 +88,7 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
             token: Uuid::from_u128(1),
             place: Place { place: 1, ordinal: 1 },
             day_slot: None,
+            expire_time: now,
             created_by: "test".into(),
         };
         let id = row.id;
@@ -97,7 +101,7 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
         let once = Mutex::new(Some((inside, left)));
         let first = yeyak.db.write(async |tx| {
             let done = match is_issued_first {
-                true => issue(&tx, receipt, policy, now).await?,
+                true => issue(&tx, receipt, now).await?,
                 false => take_back(&tx, receipt, policy, now).await?,
             };
             let (inside, left) = once.lock().unwrap().take().expect("runs once");
@@ -109,7 +113,7 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
             entered.await.unwrap();
             let mut second = pin!(yeyak.db.write(async |tx| match is_issued_first {
                 true => take_back(&tx, receipt, policy, now).await,
-                false => issue(&tx, receipt, policy, now).await,
+                false => issue(&tx, receipt, now).await,
             }));
             assert!(timeout(Duration::from_millis(200), &mut second).await.is_err(), "it did not wait");
             leave.send(()).unwrap();
@@ -120,4 +124,28 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
 
         assert_eq!((first.expect("writes"), second.expect("is done")), (true, false), "{is_issued_first}");
     }
+}
+
+/// Guard: how many a member has, whichever ordinals and slots those are.
+#[tokio::test]
+async fn a_lower_limit_counts_what_was_given_under_a_higher_one() {
+    let yeyak = Harness::new().await;
+    let mut policy = stage::policy(&yeyak, Issuing::Grant, 2).await;
+    policy.offer.per_member_daily = Some(1);
+    let now = yeyak.clock.now();
+    let day = day_of(&policy, now);
+    let taken = |ordinal, day_slot| Taken {
+        member: MemberId(Uuid::from_u128(1)),
+        ordinal: Some(ordinal),
+        day_slot,
+        once: None,
+    };
+
+    let two = [taken(2, None), taken(3, None)];
+    assert!(next_of(&policy, &two, now).is_err() && last_of(&policy, &two).is_err());
+    assert!(next_of(&policy, &[taken(1, Some(day + 1))], now).is_err(), "one today, in another slot");
+
+    let one = [taken(3, Some(day - 1))];
+    let next = next_of(&policy, &one, now).expect("one of two, none of them today");
+    assert_eq!((next.ordinal, next.day_slot, last_of(&policy, &one).ok()), (1, Some(day), Some(2)));
 }

@@ -12,7 +12,7 @@ impl Coupons {
     pub(super) async fn kept_run(&self, keeper: &Keeper, id: GrantRunId) -> Result<GrantRun, Error> {
         let not_found = || Error::from(NotFound::new("coupon_grant_run", id));
         let run = store::run::find(self.kit.db.read(), id).await?.ok_or_else(not_found)?;
-        self.kept_policy(keeper, run.policy).await.map_err(|_| not_found())?;
+        self.kept_policy(keeper, run.policy).await.map_err(|error| error.hidden(not_found))?;
         Ok(run)
     }
 

@@ -60,7 +60,7 @@ impl Coupons {
             return Vec::new();
         }
         let (mut admitted, mut closed, mut refused) = (Vec::with_capacity(asks.len()), Vec::new(), Vec::new());
-        for (ask, answer) in asks.into_iter().zip(answers) {
+        for (ask, answer) in asks.into_iter().zip(answers.each) {
             match answer {
                 Ok(place) => admitted.push(Admitted { ask, place, is_own: true }),
                 Err(Refused::AlreadyYours(place) | Refused::OverLimit(Some(place))) => {
@@ -74,7 +74,7 @@ impl Coupons {
             self.wait_for_gate(policy, closed);
         }
         if !refused.is_empty() {
-            self.refuse(policy, refused).await;
+            self.refuse(policy, refused, answers.is_complete).await;
         }
         if admitted.is_empty() { Vec::new() } else { self.write(policy, admitted).await }
     }
@@ -211,12 +211,7 @@ impl Coupons {
             }
             patient.iter_mut().for_each(|ask| ask.closed += 1);
             match this.open_gate(policy).await {
-                Ok(true) => {
-                    if let Err(error) = this.put_in_line(policy, patient) {
-                        // The asks went with the refusal, and their callers are told that nobody answered.
-                        tracing::warn!(policy.id = %policy, "{error}");
-                    }
-                }
+                Ok(true) => this.put_in_line(policy, patient),
                 Ok(false) => this.answer_by_rows(policy, patient).await,
                 Err(error) => answer_all(patient, &error),
             }
@@ -225,24 +220,39 @@ impl Coupons {
 
     /// Answers by the rows alone: the policy issues no more, and its gate need not be built for that.
     async fn answer_by_rows(&self, policy: PolicyId, asks: Vec<Ask>) {
-        let members = asks.iter().map(|ask| ask.member);
+        let ended = asks.into_iter().map(|ask| (ask, Refused::Ended)).collect();
+        for (ask, _) in self.unknown_to_rows(policy, ended).await {
+            ask.answer(Err(CouponError::Ended(policy).into()));
+        }
+    }
+
+    /// Answers those whose request a row has; the others are left.
+    async fn unknown_to_rows(&self, policy: PolicyId, refused: Vec<(Ask, Refused)>) -> Vec<(Ask, Refused)> {
+        let members = refused.iter().map(|(ask, _)| ask.member);
         let rows = match store::receipt::of_members(self.kit.db.read(), policy, members).await {
             Ok(rows) => rows,
-            Err(error) => return answer_all(asks, &error),
+            Err(error) => {
+                answer_all(refused.into_iter().map(|(ask, _)| ask).collect(), &error);
+                return Vec::new();
+            }
         };
-        let mut replays = Vec::new();
-        for ask in asks {
-            let own = rows.iter().find(|row| row.member == ask.member && row.token == ask.token);
-            match own {
-                Some(row) => replays.push((ask, row.id)),
-                None => ask.answer(Err(CouponError::Ended(policy).into())),
+        let rows: HashMap<_, _> = rows.into_iter().map(|row| ((row.member, row.token), row.id)).collect();
+        let (mut replays, mut unknown) = (Vec::new(), Vec::new());
+        for (ask, why) in refused {
+            match rows.get(&(ask.member, ask.token)) {
+                Some(receipt) => replays.push((ask, *receipt)),
+                None => unknown.push((ask, why)),
             }
         }
         self.replay(replays).await;
+        unknown
     }
 
-    /// Refuses those whom the gate did not let in.
-    async fn refuse(&self, policy: PolicyId, refused: Vec<(Ask, Refused)>) {
+    /// Refuses those whom the gate did not let in, unless it does not know of all and a row has their request.
+    async fn refuse(&self, policy: PolicyId, mut refused: Vec<(Ask, Refused)>, is_complete: bool) {
+        if !is_complete {
+            refused = self.unknown_to_rows(policy, refused).await;
+        }
         if refused.iter().any(|(_, why)| *why == Refused::SoldOut) {
             self.gate_is_sold_out(policy);
         }
@@ -279,7 +289,7 @@ pub(super) fn over_limit(policy: &Policy) -> CouponError {
     CouponError::LimitReached { policy: policy.id, limit: "per_member_count", maximum: policy.offer.per_member }
 }
 
-fn answer_all(asks: Vec<Ask>, error: &Error) {
+pub(super) fn answer_all(asks: Vec<Ask>, error: &Error) {
     for ask in asks {
         ask.answer(Err(error.clone()));
     }

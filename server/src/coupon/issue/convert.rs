@@ -81,6 +81,7 @@ pub(super) fn cursor(violations: &mut Violations, text: &str) -> Option<ReceiptS
 /// A coupon as it is now.
 pub(in crate::coupon) fn coupon(coupon: &Coupon, policy: &Policy, now: Time) -> pb::Coupon {
     let state = coupon.state_at(now);
+    let booking = coupon.booking.filter(|_| !coupon.is_let_go(now));
     pb::Coupon {
         id: coupon.id.to_string(),
         policy_id: coupon.policy.to_string(),
@@ -96,12 +97,12 @@ pub(in crate::coupon) fn coupon(coupon: &Coupon, policy: &Policy, now: Time) -> 
         name: policy.offer.name.clone(),
         benefit: Some((&policy.wording.benefit).into()),
         expire_time: Some(proto_time(coupon.expire_time)),
-        booking_id: coupon.booking.map(|booking| booking.to_string()).unwrap_or_default(),
+        booking_id: booking.map(|booking| booking.to_string()).unwrap_or_default(),
         conditions: policy.wording.conditions.iter().map(pb::CouponTerm::from).collect(),
         create_time: Some(proto_time(coupon.create_time)),
         update_time: Some(proto_time(coupon.update_time)),
         gift_from_id: coupon.gift_from.map(|member| member.to_string()).unwrap_or_default(),
-        giftable: policy.offer.giftable && coupon.gift_from.is_none() && state == State::Available,
+        giftable: policy.offer.giftable && coupon.gift_from.is_none() && coupon.stored_state(now) == State::Available,
         seller_id: policy.seller.map(|seller| seller.to_string()).unwrap_or_default(),
     }
 }

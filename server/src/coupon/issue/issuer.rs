@@ -3,21 +3,20 @@
 //! A receipt becomes one coupon however often it comes, since the two have the same id; each is decided by itself. What is new
 //! is told in the same transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use prost::Name;
 use uuid::Uuid;
 use yeyak_proto::yeyak::coupon::v1::{CouponsAccepted, CouponsIssued, IssuedCoupon};
 
-use super::meter::{self, accepted_at};
+use super::meter;
 use crate::backend::queue::{Consumer, Message, Unreadable};
-use crate::coupon::model::{Policy, PolicyId, ReceiptId};
+use crate::coupon::model::{PolicyId, ReceiptId};
 use crate::coupon::store::coupon::Issued;
 use crate::coupon::{Coupons, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
-use crate::kit::clock::Time;
 use crate::kit::inbox;
 use crate::kit::outbox::Cause;
 use crate::kit::tx::Tx;
@@ -32,8 +31,7 @@ const TOGETHER: usize = 500;
 #[derive(Debug, Default)]
 struct Accepted {
     events: Vec<Uuid>,
-    by_event: HashMap<Uuid, (PolicyId, Vec<ReceiptId>)>,
-    policies: BTreeSet<PolicyId>,
+    by_event: HashMap<Uuid, Vec<ReceiptId>>,
     actor: String,
 }
 
@@ -44,14 +42,12 @@ impl Accepted {
             let unreadable =
                 |why: &dyn std::fmt::Display| Unreadable { what: message.kind.clone(), why: why.to_string() };
             let event: CouponsAccepted = message.event()?;
-            let policy: PolicyId = event.policy_id.parse().map_err(|why| unreadable(&why))?;
             let mut receipts = Vec::with_capacity(event.receipt_ids.len());
             for id in &event.receipt_ids {
                 receipts.push(id.parse().map_err(|why: crate::kit::id::NotAnId| unreadable(&why))?);
             }
             accepted.events.push(message.id);
-            accepted.policies.insert(policy);
-            accepted.by_event.insert(message.id, (policy, receipts));
+            accepted.by_event.insert(message.id, receipts);
             accepted.actor.clone_from(&message.actor);
         }
         Ok(accepted)
@@ -62,9 +58,7 @@ impl Coupons {
     /// Makes the coupons of what was accepted.
     async fn issue_accepted(&self, messages: &[Message]) -> Result<(), Error> {
         let accepted = Accepted::read(messages)?;
-        let policies = store::policy::find_all(self.kit.db.read(), accepted.policies.iter().copied()).await?;
-        let policies: HashMap<_, _> = policies.into_iter().map(|policy| (policy.id, policy)).collect();
-        let issued = self.kit.db.write(async |tx| self.issue_in(&tx, &accepted, &policies).await).await?;
+        let issued = self.kit.db.write(async |tx| self.issue_in(&tx, &accepted).await).await?;
         let now = self.kit.clock.now();
         for coupon in &issued {
             self.bus.publish(coupon.id.0);
@@ -73,25 +67,10 @@ impl Coupons {
         Ok(())
     }
 
-    async fn issue_in(
-        &self,
-        tx: &Tx,
-        accepted: &Accepted,
-        policies: &HashMap<PolicyId, Policy>,
-    ) -> Result<Vec<Issued>, Error> {
-        // Whoever takes a receipt back has a turn of the policy alone: it has no coupon yet, or one that can be revoked.
-        for policy in &accepted.policies {
-            tx.share_turn(policy.0).await?;
-        }
+    async fn issue_in(&self, tx: &Tx, accepted: &Accepted) -> Result<Vec<Issued>, Error> {
         let now = self.kit.clock.now();
         let new = inbox::first_of(tx, NAME, &accepted.events, now).await?;
-        let mut receipts = Vec::new();
-        for event in &new {
-            let (policy, ids) = &accepted.by_event[event];
-            // A policy that is not there has no receipts.
-            let Some(policy) = policies.get(policy) else { continue };
-            receipts.extend(ids.iter().map(|id| (*id, expiry(policy, *id, now))));
-        }
+        let mut receipts: Vec<_> = new.iter().flat_map(|event| &accepted.by_event[event]).copied().collect();
         receipts.sort_unstable();
         receipts.dedup();
         let issued = store::coupon::issue(tx, &receipts, now).await?;
@@ -120,11 +99,6 @@ impl Coupons {
         }
         Ok(())
     }
-}
-
-/// Until when the coupon of a receipt is good: counted from its acceptance, whenever it is issued.
-fn expiry(policy: &Policy, receipt: ReceiptId, now: Time) -> Time {
-    policy.expiry(accepted_at(receipt).unwrap_or(now))
 }
 
 /// Takes what was accepted from the queue.

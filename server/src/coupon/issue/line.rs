@@ -11,9 +11,10 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::Ask;
+use super::accept::answer_all;
 use crate::coupon::Coupons;
 use crate::coupon::model::PolicyId;
-use crate::error::{Error, ErrorReason, Fault};
+use crate::error::{ErrorReason, Fault};
 
 /// The most that are accepted together: one message names them, and one script of the gate takes them.
 const TOGETHER: usize = 500;
@@ -79,23 +80,24 @@ impl Lines {
 }
 
 impl Coupons {
-    /// Has asks wait for their turn. Each is answered.
-    pub(super) fn put_in_line(&self, policy: PolicyId, asks: Vec<Ask>) -> Result<(), Error> {
+    /// Has asks wait for their turn. Each is answered; at once, where too many wait.
+    pub(super) fn put_in_line(&self, policy: PolicyId, asks: Vec<Ask>) {
         let flights = if self.kit.db.is_shared() { FLIGHTS } else { 1 };
         let takes_off = self.lines.with(|all| {
             if all.count + asks.len() > WAITING {
-                return Err(LineTooLong);
+                return Err(asks);
             }
             all.put(policy, asks);
             let takes_off = all.flights < flights;
             all.flights += usize::from(takes_off);
             Ok(takes_off)
-        })?;
-        if takes_off {
+        });
+        match takes_off {
             // Not the caller's task: what has begun runs to its end whoever goes away, and a stop waits for it.
-            self.tasks.spawn(self.clone().fly());
+            Ok(true) => drop(self.tasks.spawn(self.clone().fly())),
+            Ok(false) => {}
+            Err(asks) => answer_all(asks, &LineTooLong.into()),
         }
-        Ok(())
     }
 
     async fn fly(self) {

@@ -35,7 +35,7 @@ pub(super) fn answered(answer: &Answer) {
 }
 
 /// When a receipt was made, to the millisecond: its id says it.
-pub(super) fn accepted_at(receipt: ReceiptId) -> Option<Time> {
+fn accepted_at(receipt: ReceiptId) -> Option<Time> {
     let (seconds, nanos) = receipt.0.get_timestamp()?.to_unix();
     Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }

@@ -2,25 +2,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{Datelike, TimeDelta};
+use chrono::TimeDelta;
 use uuid::Uuid;
 use yeyak_proto::yeyak::coupon::v1::CouponsAccepted;
 
 use crate::backend::gate::{Place, Sale};
 use crate::coupon::error::CouponError;
+use crate::coupon::give::{day_of, free_on};
 use crate::coupon::model::{Offer, Policy, PolicyId, ReceiptId};
 use crate::coupon::store::receipt::{New, Row};
 use crate::coupon::{Coupons, store};
 use crate::error::{Error, NotFound, Unavailable};
 use crate::kit::caller::Actor;
 use crate::kit::clock::Time;
-use crate::kit::date::local_date;
 use crate::kit::id::MemberId;
 use crate::kit::outbox::Cause;
 use crate::kit::tx::Tx;
 
-/// Slots of one day, which its number is multiplied by: more than a member may ever have of a policy.
-const SLOTS: i64 = 1000;
 /// No row is written later than this behind the time of its id: who looks for receipts in the order of their ids waits longer.
 const LATE: TimeDelta = TimeDelta::seconds(20);
 /// How often the rows are asked again when another has written theirs in between.
@@ -131,16 +129,21 @@ impl Coupons {
         }
         let mut firsts: Vec<&Want> = firsts.into_values().collect();
         firsts.sort_unstable_by_key(|want| want.place.place);
+        let expire_time = policy.expiry(*accepted);
         let rows = firsts.iter().map(|want| New {
             id: want.id,
             member: want.member,
             token: want.token,
             place: want.place,
             day_slot: None,
+            expire_time,
             created_by: want.actor.clone(),
         });
         if !offer.has_slots() {
-            return Ok(rows.collect());
+            // A gate that knows older terms gives a member several: of those the first is the one that they may have.
+            let mut members = HashSet::with_capacity(firsts.len());
+            let one_each = rows.filter(|row| members.insert(row.member));
+            return Ok(one_each.map(|row| New { place: Place { ordinal: 1, ..row.place }, ..row }).collect());
         }
         // Where a member may have several, the rows say which ordinals and which slots of the day are free: the gate may lack
         // some of them.
@@ -220,7 +223,7 @@ impl Offer {
 /// Which ordinals members have, and which slots of a day.
 struct Slots {
     per_member: i64,
-    per_day: Option<i64>,
+    per_day: Option<u32>,
     /// The first slot of the day that it is where the policy is.
     day: i64,
     known: HashMap<MemberId, Vec<Row>>,
@@ -236,8 +239,8 @@ enum Full {
 impl Slots {
     fn new(policy: &Policy, now: Time, known: HashMap<MemberId, Vec<Row>>) -> Self {
         let offer = &policy.offer;
-        let day = i64::from(local_date(policy.zone, now).num_days_from_ce()) * SLOTS;
-        Self { per_member: offer.per_member.into(), per_day: offer.per_member_daily.map(i64::from), day, known }
+        let day = day_of(policy, now);
+        Self { per_member: offer.per_member.into(), per_day: offer.per_member_daily, day, known }
     }
 
     /// The receipt with an ordinal and a slot that are free.
@@ -256,8 +259,7 @@ impl Slots {
         let day_slot = match self.per_day {
             None => None,
             Some(per_day) => {
-                let is_taken = |slot: i64| mine.iter().any(|row| row.day_slot == Some(slot));
-                let free = (0..per_day).map(|nth| self.day + nth).find(|slot| !is_taken(*slot));
+                let free = free_on(self.day, per_day, mine.iter().filter_map(|row| row.day_slot));
                 Some(free.ok_or(Full::Day(row.id))?)
             }
         };

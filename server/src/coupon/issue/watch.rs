@@ -47,9 +47,9 @@ impl Coupons {
             if watch.over {
                 return None;
             }
-            let seen = watch.next().await;
+            let seen = watch.next().await.transpose()?;
             watch.over = match &seen {
-                Ok(seen) => seen.receipt.is_some() && seen.cursor != ReceiptState::Pending,
+                Ok(seen) => seen.receipt.is_some() && seen.cursor.is_final(),
                 Err(_) => true,
             };
             Some((seen, watch))
@@ -58,16 +58,20 @@ impl Coupons {
 }
 
 impl Watch {
-    async fn next(&mut self) -> Result<Seen, Error> {
+    /// What there is to tell next; nothing when who watches has seen the end.
+    async fn next(&mut self) -> Result<Option<Seen>, Error> {
         loop {
             let receipt = self.coupons.receipt(&self.caller, self.id).await?;
             let cursor = receipt.state();
             if self.cursor != Some(cursor) {
                 self.cursor = Some(cursor);
-                return Ok(Seen { cursor, receipt: Some(receipt) });
+                return Ok(Some(Seen { cursor, receipt: Some(receipt) }));
+            }
+            if cursor.is_final() {
+                return Ok(None);
             }
             if timeout(HEARTBEAT, self.changes.changed()).await.is_err() {
-                return Ok(Seen { cursor, receipt: None });
+                return Ok(Some(Seen { cursor, receipt: None }));
             }
         }
     }

@@ -45,6 +45,7 @@ impl Coupons {
                         tx.take_turn(after.id.0).await?;
                         store::policy::update(&tx, before.version, &after).await?;
                         covers_accepted(&tx, &before, &after).await?;
+                        counts_in_one_currency(&tx, &before, &after).await?;
                         record.put(&tx, after.id.0).await
                     })
                     .await?;
@@ -57,6 +58,8 @@ impl Coupons {
     }
 }
 
+const BUDGET_CURRENCY: &str = "coupon_policy.budget.currency_code";
+
 fn updated(before: &Policy, currency: Option<Currency>, command: &UpdatePolicy, now: Time) -> Result<Policy, Error> {
     if before.state_at(now, None) == PolicyState::Ended {
         return Err(CouponError::Ended(before.id).into());
@@ -67,10 +70,8 @@ fn updated(before: &Policy, currency: Option<Currency>, command: &UpdatePolicy, 
     for (field, description) in after.offer.conflicts(now) {
         violations.add(format!("coupon_policy.{field}"), description);
     }
-    let known = currency.or(before.offer.budget.map(|budget| budget.currency));
-    if let (Some(known), Some(budget)) = (known, after.offer.budget) {
-        let field = "coupon_policy.budget.currency_code";
-        violations.require(field, budget.currency == known, format!("must be {known}, as before"));
+    if let (Some(known), Some(budget)) = (currency, after.offer.budget) {
+        violations.require(BUDGET_CURRENCY, budget.currency == known, format!("must be {known}, as before"));
     }
     violations.finish(Some(after))
 }
@@ -85,4 +86,65 @@ async fn covers_accepted(tx: &Tx, before: &Policy, after: &Policy) -> Result<(),
         Issuing::Code | Issuing::Grant => store::tally::granted(tx, after.id).await?,
     };
     if total < accepted { Err(CouponError::TotalTooSmall { policy: after.id, accepted }.into()) } else { Ok(()) }
+}
+
+/// Refuses a first budget while coupons take something off bookings in another currency: it counts what is taken off.
+async fn counts_in_one_currency(tx: &Tx, before: &Policy, after: &Policy) -> Result<(), Error> {
+    let (None, Some(budget)) = (before.offer.budget, after.offer.budget) else { return Ok(()) };
+    // Whoever uses a coupon counts it: those before are there to be seen, and those behind read the budget.
+    store::tally::granted(tx, after.id).await?;
+    let mut violations = Violations::new();
+    if let Some(other) = store::held::other_currency(tx, after.id, budget.currency).await? {
+        let description = format!("must be {other}, in which bookings use coupons of this policy");
+        violations.add(BUDGET_CURRENCY, description);
+    }
+    violations.finish(Some(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::coupon::apply::Discount;
+    use crate::coupon::discount::{self, LineDiscount};
+    use crate::coupon::kind::{Term, Value, Wording};
+    use crate::coupon::model::CouponId;
+    use crate::coupon::stage;
+    use crate::error::ErrorReason;
+    use crate::harness::Harness;
+    use crate::kit::id::BookingId;
+    use crate::kit::money::Money;
+
+    /// Guards: the currency of a budget is that of a policy without amounts; the look for bookings in another, without which cents
+    /// would be counted as won.
+    #[tokio::test]
+    async fn a_budget_counts_in_one_currency() {
+        let yeyak = Harness::new().await;
+        let (coupons, dollars) = (stage::coupons(&yeyak), "USD".parse().expect("a currency"));
+        let before = stage::policy(&yeyak, Issuing::Grant, 1).await;
+        let benefit = Term::of("PERCENT").with("percent", Value::Number(10));
+        let wording = Wording { benefit, conditions: Vec::new() };
+        let policy = Policy { wording, version: 2, ..before };
+        let off = discount::Discount { lines: vec![LineDiscount { line: 0, amount: 500, seller_part: 0 }] };
+        let id = CouponId(Uuid::from_u128(1));
+        let discount = Discount { coupon: id, policy: policy.id, name: String::new(), off };
+        let written = yeyak.db.write(async |tx| {
+            store::policy::update(&tx, 1, &policy).await?;
+            store::held::put(&tx, BookingId(Uuid::from_u128(2)), dollars, &discount).await
+        });
+        written.await.expect("is written");
+        assert_eq!(coupons.terms(&policy).expect("terms").currency, None);
+        let set = async |currency| {
+            let changes = vec![Change::Budget(Some(Money::new(currency, 1_000)))];
+            let command = UpdatePolicy { id: policy.id, etag: None, changes };
+            coupons.update_policy(&stage::admin(), &command, &RequestKey::default()).await
+        };
+
+        let refused = set(Currency::KRW).await.expect_err("a booking in dollars has a coupon");
+        let counted = set(dollars).await.expect("counts dollars").value.policy;
+
+        assert_eq!(refused.reason(), ErrorReason::InvalidFields);
+        assert_eq!(coupons.terms(&counted).expect("terms").currency, Some(dollars));
+    }
 }

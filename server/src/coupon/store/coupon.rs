@@ -1,9 +1,11 @@
 //! Coupons: made of receipts, and read.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, DatabaseBackend, FromQueryResult, QueryOrder, QuerySelect, Statement};
+use sea_orm::{
+    ActiveValue, Condition, ConnectionTrait, DatabaseBackend, FromQueryResult, QueryOrder, QuerySelect, Statement,
+};
 
 use super::{among, unreadable};
 use crate::coupon::entity::coupon::{ActiveModel, Column, Entity, Model, of_member};
@@ -44,34 +46,41 @@ pub(in crate::coupon) struct Issued {
     pub(in crate::coupon) member: MemberId,
 }
 
+/// A row has twelve values, and a statement of SQLite at most 32,766 (SQLITE_MAX_VARIABLE_NUMBER, sqlite.org/limits.html).
+const AT_ONCE: usize = 2_000;
+
 const ISSUE: &str = "
 INSERT INTO coupon (id, policy_id, member_id, state, version, expire_time, created_by, create_time, update_time)
-SELECT r.id, r.policy_id, r.member_id, 'AVAILABLE', 1, x.expire_time, r.created_by, $1, $1
-FROM unnest($2::uuid[], $3::timestamptz[]) AS x (id, expire_time)
+SELECT r.id, r.policy_id, r.member_id, 'AVAILABLE', 1, r.expire_time, r.created_by, $1, $1
+FROM unnest($2::uuid[]) AS x (id)
 JOIN coupon_receipt AS r ON r.id = x.id
 WHERE r.cancel_time IS NULL
 ON CONFLICT (id) DO NOTHING
 RETURNING id, policy_id, member_id";
 
-/// Makes the coupons of receipts, each with its expiry, where they are not there yet and nobody took the receipt back. Those
-/// that are new.
-pub(in crate::coupon) async fn issue(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Result<Vec<Issued>, Error> {
+/// Makes the coupons of receipts, where they are not there yet and nobody took the receipt back. Those that are new.
+pub(in crate::coupon) async fn issue(tx: &Tx, receipts: &[ReceiptId], now: Time) -> Result<Vec<Issued>, Error> {
     if receipts.is_empty() {
         return Ok(Vec::new());
     }
     match tx.has_others() {
         true => issue_beside_others(tx, receipts, now).await,
-        false => issue_alone(tx, receipts, now).await,
+        false => {
+            let mut issued = Vec::with_capacity(receipts.len());
+            for some in receipts.chunks(AT_ONCE) {
+                issued.extend(issue_alone(tx, some, now).await?);
+            }
+            Ok(issued)
+        }
     }
 }
 
-async fn issue_beside_others(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Result<Vec<Issued>, Error> {
+async fn issue_beside_others(tx: &Tx, receipts: &[ReceiptId], now: Time) -> Result<Vec<Issued>, Error> {
     // In one order, as all who write many rows at once.
     let mut receipts = receipts.to_vec();
     receipts.sort_unstable();
-    let ids: Vec<Uuid> = receipts.iter().map(|(id, _)| id.0).collect();
-    let expiries: Vec<Time> = receipts.iter().map(|(_, expiry)| *expiry).collect();
-    let values: [Value; 3] = [now.into(), ids.into(), expiries.into()];
+    let ids: Vec<Uuid> = receipts.iter().map(|id| id.0).collect();
+    let values: [Value; 2] = [now.into(), ids.into()];
     let insert = Statement::from_sql_and_values(DatabaseBackend::Postgres, ISSUE, values);
     let rows = tx.query_all_raw(insert).await?;
     rows.into_iter()
@@ -83,9 +92,8 @@ async fn issue_beside_others(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time)
 }
 
 /// SQLite has one writer: what was read before still holds.
-async fn issue_alone(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Result<Vec<Issued>, Error> {
-    let expiries: HashMap<Uuid, Time> = receipts.iter().map(|(id, expiry)| (id.0, *expiry)).collect();
-    let ids = || expiries.keys().copied().collect::<Vec<_>>();
+async fn issue_alone(tx: &Tx, receipts: &[ReceiptId], now: Time) -> Result<Vec<Issued>, Error> {
+    let ids = || receipts.iter().map(|id| id.0).collect::<Vec<_>>();
     let there: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
@@ -98,6 +106,7 @@ async fn issue_alone(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Resu
         .filter(receipt::Column::CancelTime.is_null())
         .all(&**tx)
         .await?;
+    let there: HashSet<Uuid> = there.into_iter().collect();
     let new: Vec<_> = live.into_iter().filter(|row| !there.contains(&row.id)).collect();
     let rows = new.iter().map(|receipt| ActiveModel {
         id: ActiveValue::Set(receipt.id),
@@ -105,7 +114,7 @@ async fn issue_alone(tx: &Tx, receipts: &[(ReceiptId, Time)], now: Time) -> Resu
         member_id: ActiveValue::Set(receipt.member_id),
         state: ActiveValue::Set(State::Available.name().to_owned()),
         version: ActiveValue::Set(1),
-        expire_time: ActiveValue::Set(expiries[&receipt.id]),
+        expire_time: ActiveValue::Set(receipt.expire_time),
         booking_id: ActiveValue::Set(None),
         hold_expire_time: ActiveValue::Set(None),
         gift_from: ActiveValue::Set(None),
@@ -137,12 +146,18 @@ pub(in crate::coupon) async fn list(
     if let Some(after) = page.after {
         found = found.filter(Column::Id.lt(after));
     }
-    // Expiry is never stored: it is an available coupon whose time is over.
-    let available = Column::State.eq(State::Available.name());
+    // What time has decided is not stored: an available coupon may have expired, and one that is held may be let go of.
+    let reserved = || Condition::all().add(Column::State.eq(State::Reserved.name()));
+    let let_go = reserved().add(Column::HoldExpireTime.lte(now));
+    let available = Condition::any().add(Column::State.eq(State::Available.name())).add(let_go);
     found = match state {
         None => found,
         Some(State::Available) => found.filter(available).filter(Column::ExpireTime.gt(now)),
         Some(State::Expired) => found.filter(available).filter(Column::ExpireTime.lte(now)),
+        Some(State::Reserved) => {
+            let lasts = Condition::any().add(Column::HoldExpireTime.is_null()).add(Column::HoldExpireTime.gt(now));
+            found.filter(reserved().add(lasts))
+        }
         Some(state) => found.filter(Column::State.eq(state.name())),
     };
     found.all(conn).await?.into_iter().map(Coupon::try_from).collect()
@@ -154,16 +169,16 @@ struct Sum {
     minor: i64,
 }
 
-/// What the coupons of a policy that paid bookings have used have taken off, and in which currency.
-pub(in crate::coupon) async fn discount(
+/// What the coupons of a policy that paid bookings have used have taken off, in each currency.
+pub(in crate::coupon) async fn discounts(
     conn: &impl ConnectionTrait,
     policy: PolicyId,
-) -> Result<(Option<String>, i64), Error> {
+) -> Result<Vec<(String, i64)>, Error> {
     const SUM: &str = "
 SELECT u.currency AS currency, CAST(sum(u.discount) AS BIGINT) AS minor
 FROM coupon_use AS u JOIN coupon AS c ON c.id = u.coupon_id
-WHERE u.policy_id = $1 AND u.live AND c.state = 'USED' GROUP BY u.currency";
+WHERE u.policy_id = $1 AND u.live AND c.state = 'USED' GROUP BY u.currency ORDER BY u.currency";
     let sum = Statement::from_sql_and_values(conn.get_database_backend(), SUM, [policy.0.into()]);
-    let found = Sum::find_by_statement(sum).one(conn).await?;
-    Ok(found.map_or((None, 0), |sum| (Some(sum.currency), sum.minor)))
+    let found = Sum::find_by_statement(sum).all(conn).await?;
+    Ok(found.into_iter().map(|sum| (sum.currency, sum.minor)).collect())
 }

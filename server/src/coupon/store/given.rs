@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue, ConnectionTrait, QuerySelect, SqlErr};
 use super::among;
 use crate::coupon::entity::receipt::{ActiveModel, Column, Entity, Model};
 use crate::coupon::entity::{coupon, receipt};
-use crate::coupon::model::{CouponId, Policy, PolicyId, Receipt, ReceiptId, State};
+use crate::coupon::model::{Coupon, CouponId, Policy, PolicyId, Receipt, ReceiptId, State};
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
@@ -71,6 +71,7 @@ pub(in crate::coupon) async fn insert(
         token: ActiveValue::Set(new.token),
         once: ActiveValue::Set(new.once),
         gift_of: ActiveValue::Set(None),
+        expire_time: ActiveValue::Set(policy.expiry(now)),
         created_by: ActiveValue::Set(created_by.to_owned()),
         create_time: ActiveValue::Set(now),
         cancel_time: ActiveValue::Set(None),
@@ -87,29 +88,30 @@ pub(in crate::coupon) async fn insert(
 /// Writes that a member was given a coupon by another: it is one of those that they may have.
 pub(in crate::coupon) async fn insert_gift(
     tx: &Tx,
-    policy: PolicyId,
-    gift: (ReceiptId, CouponId),
-    recipient: (MemberId, i64),
+    id: ReceiptId,
+    given: &Coupon,
+    ordinal: i64,
     created_by: &str,
     now: Time,
 ) -> Result<(), Error> {
     let row = ActiveModel {
-        id: ActiveValue::Set(gift.0.0),
-        policy_id: ActiveValue::Set(policy.0),
-        member_id: ActiveValue::Set(recipient.0.0),
-        ordinal: ActiveValue::Set(Some(recipient.1)),
+        id: ActiveValue::Set(id.0),
+        policy_id: ActiveValue::Set(given.policy.0),
+        member_id: ActiveValue::Set(given.member.0),
+        ordinal: ActiveValue::Set(Some(ordinal)),
         place: ActiveValue::Set(None),
         day_slot: ActiveValue::Set(None),
-        token: ActiveValue::Set(gift.0.0),
+        token: ActiveValue::Set(id.0),
         once: ActiveValue::Set(None),
-        gift_of: ActiveValue::Set(Some(gift.1.0)),
+        gift_of: ActiveValue::Set(Some(given.id.0)),
+        expire_time: ActiveValue::Set(given.expire_time),
         created_by: ActiveValue::Set(created_by.to_owned()),
         create_time: ActiveValue::Set(now),
         // No issuer makes a coupon of it, and nobody counts it as a receipt.
         cancel_time: ActiveValue::Set(Some(now)),
         cancel_reason: ActiveValue::Set(String::new()),
     };
-    unless_taken(policy, Entity::insert(row).exec_without_returning(&**tx).await)?;
+    unless_taken(given.policy, Entity::insert(row).exec_without_returning(&**tx).await)?;
     Ok(())
 }
 

@@ -134,6 +134,21 @@ pub(in crate::coupon) async fn of_booking(tx: &Tx, booking: BookingId, live: boo
     Ok(rows.into_iter().map(discount).collect())
 }
 
+/// Another currency than this, in which bookings have coupons of a policy.
+pub(in crate::coupon) async fn other_currency(
+    tx: &Tx,
+    policy: PolicyId,
+    currency: Currency,
+) -> Result<Option<String>, Error> {
+    let other = applied::Entity::find()
+        .select_only()
+        .column(applied::Column::Currency)
+        .filter(applied::Column::PolicyId.eq(policy.0))
+        .filter(applied::Column::Live.eq(true))
+        .filter(applied::Column::Currency.ne(currency.to_string()));
+    Ok(other.into_tuple().one(&**tx).await?)
+}
+
 /// Notes whether a booking has a coupon.
 pub(in crate::coupon) async fn set_live(
     tx: &Tx,

@@ -27,6 +27,8 @@ pub(in crate::coupon) struct New {
     pub(in crate::coupon) token: Uuid,
     pub(in crate::coupon) place: Place,
     pub(in crate::coupon) day_slot: Option<i64>,
+    /// Of the coupon that it becomes.
+    pub(in crate::coupon) expire_time: Time,
     pub(in crate::coupon) created_by: String,
 }
 
@@ -70,11 +72,13 @@ pub(in crate::coupon) async fn insert(
 /// In one statement, whose text is the same for any number of rows; who writes the same at this moment is waited for.
 const INSERT: &str = "
 INSERT INTO coupon_receipt
-  (id, policy_id, member_id, ordinal, place, day_slot, token, once, created_by, create_time, cancel_reason)
+  (id, policy_id, member_id, ordinal, place, day_slot, token, once, expire_time, created_by, create_time,
+   cancel_reason)
 SELECT x.id, $1, x.member_id, x.ordinal, x.place, NULLIF(x.day_slot, 0), x.token, CASE WHEN $2 THEN NULL ELSE x.token END,
-  x.created_by, $3, ''
-FROM unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::uuid[], $10::text[])
-  AS x (id, member_id, ordinal, place, day_slot, token, created_by)
+  x.expire_time, x.created_by, $3, ''
+FROM unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::uuid[], $10::text[],
+    $11::timestamptz[])
+  AS x (id, member_id, ordinal, place, day_slot, token, created_by, expire_time)
 WHERE (SELECT r.id FROM coupon_receipt AS r WHERE r.policy_id = $1 AND r.member_id = x.member_id
   AND (r.token = x.token OR ($2 AND r.ordinal IS NOT NULL)) LIMIT 1) IS NULL
 ON CONFLICT DO NOTHING";
@@ -93,7 +97,7 @@ async fn insert_beside_others(
     for row in &rows {
         places.push(wide(row.place.place)?);
     }
-    let values: [Value; 10] = [
+    let values: [Value; 11] = [
         policy.0.into(),
         (per_member == 1).into(),
         now.into(),
@@ -105,6 +109,7 @@ async fn insert_beside_others(
         rows.iter().map(|row| row.day_slot.unwrap_or(0)).collect::<Vec<i64>>().into(),
         rows.iter().map(|row| row.token).collect::<Vec<Uuid>>().into(),
         rows.iter().map(|row| row.created_by.clone()).collect::<Vec<String>>().into(),
+        rows.iter().map(|row| row.expire_time).collect::<Vec<Time>>().into(),
     ];
     let insert = Statement::from_sql_and_values(DatabaseBackend::Postgres, INSERT, values);
     let written = tx.execute_raw(insert).await?.rows_affected();
@@ -144,6 +149,7 @@ fn model(policy: PolicyId, per_member: u32, row: &New, now: Time) -> Result<Acti
         token: ActiveValue::Set(row.token),
         once: ActiveValue::Set((per_member != 1).then_some(row.token)),
         gift_of: ActiveValue::Set(None),
+        expire_time: ActiveValue::Set(row.expire_time),
         created_by: ActiveValue::Set(row.created_by.clone()),
         create_time: ActiveValue::Set(now),
         cancel_time: ActiveValue::Set(None),

@@ -9,14 +9,15 @@ use super::store::{self, Counts, Run};
 use super::{DAILY, Order};
 use crate::error::Error;
 use crate::kit::caller::Actor;
-use crate::kit::id::MemberId;
 use crate::kit::tx::Tx;
 use crate::point::Points;
 use crate::point::model::Cause;
-use crate::point::store::purse;
+use crate::point::store::purses;
 
 /// How many wallets are done in one transaction.
-const WALLETS: i64 = 2_000;
+const WALLETS: i64 = 5_000;
+/// How many are loaded at a time.
+const TOGETHER: usize = 2_000;
 /// Wallets that something has moved since then are put at hand.
 const ACTIVE: TimeDelta = TimeDelta::days(30);
 /// Until the next run, and a while longer.
@@ -59,13 +60,14 @@ impl Points {
 
     /// Writes down what time has done to the wallets of a chunk.
     async fn settle_due(&self, tx: &Tx, keys: (Uuid, Uuid), run: &Run) -> Result<Counts, Error> {
-        let actor = Actor::job(DAILY);
+        let due = store::due(tx, keys, run.cut).await?;
         let mut counts = Counts::default();
-        for member in store::due(tx, keys, run.cut).await? {
-            let before = purse::find_in(tx, member, None, run.cut).await?;
-            let settled = self.change_of(tx, &before, &actor, |_| Ok(())).await?;
-            counts.moved += i64::from(settled.purse.wallet.version > before.wallet.version);
-            let expired = settled.recorded.iter().filter(|one| one.movement.cause == Cause::Expire);
+        // As many at a time as a statement may name on SQLite.
+        for members in due.chunks(TOGETHER) {
+            let before = purses::find_in(tx, members, run.cut).await?;
+            let moved = self.settle_all(tx, before, &Actor::job(DAILY)).await?;
+            counts.moved += i64::try_from(moved.len()).map_err(Error::internal)?;
+            let expired = moved.iter().flatten().filter(|one| one.movement.cause == Cause::Expire);
             counts.expired -= expired.map(|one| one.movement.amount).sum::<i64>();
         }
         Ok(counts)
@@ -73,15 +75,12 @@ impl Points {
 
     /// Puts the wallets of a chunk that were moved of late at hand, under the key that readers ask for.
     async fn warm(&self, keys: (Uuid, Uuid), run: &Run) -> Result<(), Error> {
-        for member in store::active(self.kit.db.read(), keys, run.cut - ACTIVE).await? {
-            self.warm_one(member).await?;
+        let conn = self.kit.db.read();
+        for members in store::active(conn, keys, run.cut - ACTIVE).await?.chunks(TOGETHER) {
+            // One that changes meanwhile is put there by who changes it.
+            let purses = purses::find(conn, members, self.now()).await?;
+            self.wallets.put_all(&purses, WARM).await;
         }
-        Ok(())
-    }
-
-    async fn warm_one(&self, member: MemberId) -> Result<(), Error> {
-        let purse = self.stored(member).await?;
-        self.wallets.put_for(&purse, WARM).await;
         Ok(())
     }
 }

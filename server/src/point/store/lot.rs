@@ -1,13 +1,15 @@
 //! Lots.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{
+    Condition, ConnectionTrait, DatabaseBackend, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect, Statement,
+};
 
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::id::{BookingId, MemberId};
 use crate::kit::page::Page;
-use crate::kit::tx::Tx;
+use crate::kit::tx::{Tx, among};
 use crate::point::entity::lot::{Column, Entity, Model};
 use crate::point::model::{Lot, LotId};
 
@@ -30,7 +32,8 @@ impl From<Model> for Lot {
     }
 }
 
-fn row(member: MemberId, lot: &Lot) -> Model {
+/// The row of a lot.
+pub(in crate::point) fn row(member: MemberId, lot: &Lot) -> Model {
     Model {
         id: lot.id.0,
         member_id: member.0,
@@ -69,6 +72,25 @@ pub(in crate::point) async fn some(
     Ok(found.all(conn).await?.into_iter().map(Lot::from).collect())
 }
 
+/// The lots of members of which something is left, as stored, those that expire first at the front.
+pub(in crate::point) async fn live_of(
+    conn: &impl ConnectionTrait,
+    members: &[Uuid],
+) -> Result<Vec<(MemberId, Lot)>, Error> {
+    let found = Entity::find().filter(among(conn, Column::MemberId, members.to_vec())).filter(Column::Remaining.gt(0));
+    let rows = found.order_by_asc(Column::ExpireTime).order_by_asc(Column::Id).all(conn).await?;
+    Ok(rows.into_iter().map(|row| (MemberId(row.member_id), row.into())).collect())
+}
+
+/// Some lots, whosever they are.
+pub(in crate::point) async fn by_id(
+    conn: &impl ConnectionTrait,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(MemberId, Lot)>, Error> {
+    let rows = Entity::find().filter(among(conn, Column::Id, ids)).all(conn).await?;
+    Ok(rows.into_iter().map(|row| (MemberId(row.member_id), row.into())).collect())
+}
+
 /// The lots that a booking has earned its member.
 pub(in crate::point) async fn of_booking(
     conn: &impl ConnectionTrait,
@@ -103,6 +125,19 @@ pub(in crate::point) async fn insert(tx: &Tx, member: MemberId, lots: &[&Lot]) -
         let rows = some.iter().map(|lot| row(member, lot).into_active_model());
         Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     }
+    Ok(())
+}
+
+/// Writes what time has made of lots, whose wallets are locked, in one statement of PostgreSQL.
+pub(in crate::point) async fn settle(tx: &Tx, lots: &[&Lot]) -> Result<(), Error> {
+    let update = "UPDATE point_lot AS l SET remaining = x.remaining, pending = x.pending \
+                  FROM unnest($1::uuid[], $2::bigint[], $3::boolean[]) AS x (id, remaining, pending) WHERE l.id = x.id";
+    let values: [Value; 3] = [
+        lots.iter().map(|lot| lot.id.0).collect::<Vec<_>>().into(),
+        lots.iter().map(|lot| lot.remaining).collect::<Vec<_>>().into(),
+        lots.iter().map(|lot| lot.pending).collect::<Vec<_>>().into(),
+    ];
+    tx.execute_raw(Statement::from_sql_and_values(DatabaseBackend::Postgres, update, values)).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ pub(super) mod lot;
 pub(super) mod movement;
 pub(super) mod policy;
 pub(super) mod purse;
+pub(super) mod purses;
 pub(super) mod spending;
 
 use crate::error::Error;

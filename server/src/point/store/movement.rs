@@ -56,28 +56,33 @@ pub(in crate::point) struct Wanted {
     pub(in crate::point) end: Option<Time>,
 }
 
+/// The row of a movement.
+pub(in crate::point) fn row(recorded: &Recorded, actor: &str) -> Result<Model, Error> {
+    let Recorded { id, member, version, movement, create_time } = recorded;
+    Ok(Model {
+        id: id.0,
+        member_id: member.0,
+        number: movement.number,
+        version: *version,
+        cause: movement.cause.name().to_owned(),
+        amount: movement.amount,
+        held: movement.held,
+        balance: movement.balance,
+        pieces: json(&movement.pieces)?,
+        booking_id: movement.booking.map(|booking| booking.0),
+        spending_id: movement.spending.map(|spending| spending.0),
+        reference: movement.reference.clone(),
+        actor: actor.to_owned(),
+        effective_time: movement.effective_time,
+        create_time: *create_time,
+    })
+}
+
 /// Records movements of a wallet that is locked.
 pub(in crate::point) async fn insert(tx: &Tx, recorded: &[Recorded], actor: &str) -> Result<(), Error> {
     let mut rows = Vec::with_capacity(recorded.len());
-    for Recorded { id, member, version, movement, create_time } in recorded {
-        let row = Model {
-            id: id.0,
-            member_id: member.0,
-            number: movement.number,
-            version: *version,
-            cause: movement.cause.name().to_owned(),
-            amount: movement.amount,
-            held: movement.held,
-            balance: movement.balance,
-            pieces: json(&movement.pieces)?,
-            booking_id: movement.booking.map(|booking| booking.0),
-            spending_id: movement.spending.map(|spending| spending.0),
-            reference: movement.reference.clone(),
-            actor: actor.to_owned(),
-            effective_time: movement.effective_time,
-            create_time: *create_time,
-        };
-        rows.push(row.into_active_model());
+    for one in recorded {
+        rows.push(row(one, actor)?.into_active_model());
     }
     for some in rows.chunks(500) {
         Entity::insert_many(some.to_vec()).exec_without_returning(&**tx).await?;

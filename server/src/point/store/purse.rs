@@ -29,7 +29,8 @@ impl From<Model> for Wallet {
     }
 }
 
-fn row(wallet: &Wallet, now: Time) -> Model {
+/// The row of a wallet.
+pub(in crate::point) fn row(wallet: &Wallet, now: Time) -> Model {
     Model {
         member_id: wallet.member.0,
         version: wallet.version,

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder};
 use super::{json, parsed, unreadable};
 use crate::error::Error;
 use crate::kit::id::{BookingId, MemberId};
-use crate::kit::tx::Tx;
+use crate::kit::tx::{Tx, among};
 use crate::point::entity::spending::{Column, Entity, Model};
 use crate::point::model::{Spending, SpendingId, State};
 
@@ -54,6 +54,16 @@ pub(in crate::point) async fn reserved(conn: &impl ConnectionTrait, member: Memb
     reserved.order_by_asc(Column::Id).all(conn).await?.into_iter().map(Spending::try_from).collect()
 }
 
+/// What members have set aside, as it is stored.
+pub(in crate::point) async fn reserved_of(
+    conn: &impl ConnectionTrait,
+    members: &[Uuid],
+) -> Result<Vec<Spending>, Error> {
+    let of_members = among(conn, Column::MemberId, members.to_vec());
+    let reserved = Entity::find().filter(of_members).filter(Expr::cust("state = 'RESERVED'"));
+    reserved.order_by_asc(Column::Id).all(conn).await?.into_iter().map(Spending::try_from).collect()
+}
+
 /// What a booking has of its member's points, set aside or spent; else what it had last.
 pub(in crate::point) async fn of_booking(
     conn: &impl ConnectionTrait,
@@ -80,9 +90,9 @@ pub(in crate::point) async fn of_bookings(
     rows.all(conn).await?.into_iter().map(Spending::try_from).collect()
 }
 
-/// Writes a new spending.
-pub(in crate::point) async fn insert(tx: &Tx, spending: &Spending) -> Result<(), Error> {
-    let row = Model {
+/// The row of a spending.
+pub(in crate::point) fn row(spending: &Spending) -> Result<Model, Error> {
+    Ok(Model {
         id: spending.id.0,
         member_id: spending.member.0,
         booking_id: spending.booking.map(|booking| booking.0),
@@ -96,8 +106,12 @@ pub(in crate::point) async fn insert(tx: &Tx, spending: &Spending) -> Result<(),
         actor: spending.actor.clone(),
         create_time: spending.create_time,
         update_time: spending.update_time,
-    };
-    Entity::insert(row.into_active_model()).exec_without_returning(&**tx).await?;
+    })
+}
+
+/// Writes a new spending.
+pub(in crate::point) async fn insert(tx: &Tx, spending: &Spending) -> Result<(), Error> {
+    Entity::insert(row(spending)?.into_active_model()).exec_without_returning(&**tx).await?;
     Ok(())
 }
 

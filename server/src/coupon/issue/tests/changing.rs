@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::stage::{Stage, accepted, reason, refused};
 use crate::backend::gate::Sale;
 use crate::coupon::error::CouponError;
-use crate::coupon::model::Issuing;
+use crate::coupon::model::{Issuing, Validity};
 use crate::coupon::{Coupons, PolicyId, store};
 use crate::error::ErrorReason;
 use crate::kit::clock::Clock;
@@ -160,4 +160,19 @@ async fn a_change_waits_for_whoever_is_being_accepted_and_those_behind_it_wait_f
 async fn hold(coupons: &Coupons, policy: PolicyId) -> Sale {
     let read = async |tx| Ok(store::policy::hold(&tx, policy).await?.expect("it is there").sale);
     coupons.kit.db.write(read).await.unwrap()
+}
+
+/// Guard: the expiry that the receipt has.
+#[tokio::test]
+async fn a_coupon_is_good_for_as_long_as_the_policy_said_when_it_was_accepted() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(2)).await;
+    let receipt = stage.ask(1, policy, None).await.expect("is accepted").value;
+
+    stage.change(policy, |policy| policy.offer.validity = Validity::Days(1)).await;
+    stage.advance(TimeDelta::days(1));
+    stage.settle().await;
+
+    let coupon = store::coupon::find(stage.yeyak.db.read(), receipt.id.into()).await.expect("reads").expect("is there");
+    assert_eq!(coupon.expire_time, policy.expiry(receipt.create_time));
 }

@@ -2,8 +2,11 @@
 
 use chrono::TimeDelta;
 use futures::future::join_all;
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
-use super::stage::{Stage, accepted, ask, reason, refused};
+use super::super::Ask;
+use super::stage::{Stage, accepted, ask, member, reason, refused};
 use crate::coupon::error::CouponError;
 use crate::error::ErrorReason;
 
@@ -98,4 +101,38 @@ async fn a_lower_limit_that_the_gate_was_not_told_of_holds() {
 
     assert_eq!(reason(refused), ErrorReason::CouponLimitReached);
     assert_eq!(stage.count("coupon_receipt WHERE cancel_time IS NULL").await, 2);
+}
+
+/// Guard: of those whom a gate of older terms lets in together, one a member is written.
+#[tokio::test]
+async fn two_places_that_a_gate_of_older_terms_gave_a_member_are_one_receipt() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.per_member = 2).await;
+    let fewer = &stage.change_row(policy, |policy| policy.offer.per_member = 1).await;
+
+    let answers = join_all((0..2).map(|_| stage.ask(1, fewer, None))).await;
+
+    assert_eq!(accepted(&answers).len(), 1, "{answers:?}");
+    assert_eq!(stage.count("coupon_receipt WHERE ordinal = 1").await, 1);
+    stage.ends_with(fewer, 1).await;
+}
+
+/// Guard: the limit of those who wait. Each is told.
+#[tokio::test]
+async fn who_would_make_too_many_wait_is_told_so() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(None).await;
+    let (mut asks, mut answers) = (Vec::new(), Vec::new());
+    for number in 0..=50_000 {
+        let (answer, answered) = oneshot::channel();
+        let (member, token) = (member(number).id, Uuid::from_u128(number));
+        asks.push(Ask { member, token, actor: "a test".into(), trace: String::new(), closed: 0, answer });
+        answers.push(answered);
+    }
+
+    stage.coupons.put_in_line(policy.id, asks);
+
+    for answer in answers {
+        assert_eq!(reason(answer.await.expect("each is answered")), ErrorReason::Overloaded);
+    }
 }

@@ -58,7 +58,7 @@ async fn nobody_builds_the_gate_of_a_policy_that_is_over() {
     assert_eq!((again.replayed, again.value.id), (true, receipt.id));
     assert_eq!(reason(ask(&coupons, 2, policy, None).await), ErrorReason::CouponPolicyEnded);
     let taken = coupons.gate.take(policy.id.0, &[], policy.create_time).await.expect("answers");
-    assert!(taken.iter().all(|answer| *answer == Err(Refused::Closed)));
+    assert!(taken.each.iter().all(|answer| *answer == Err(Refused::Closed)));
 }
 
 /// Guard: the look after gates, without which the places of those who died stay with them.
@@ -281,4 +281,49 @@ async fn who_asks_at_a_gate_that_lacks_many_rows_is_accepted() {
 
     assert_eq!(late.place, Some(61));
     stage.ends_with(policy, 61).await;
+}
+
+/// Guard: the look after gates counts rows, without which a place that was taken back would be lost with the word of it.
+#[tokio::test]
+async fn a_place_that_was_taken_back_without_the_word_reaching_the_gate_is_found() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(3)).await;
+    assert_eq!(accepted(&stage.all(0..5, policy).await).len(), 3);
+    stage.settle().await;
+    stage
+        .execute("UPDATE coupon SET state = 'REVOKED' WHERE id IN (SELECT id FROM coupon_receipt WHERE place = 2)")
+        .await;
+    let taken_back = "cancel_time = create_time, ordinal = NULL, place = NULL";
+    stage.execute(&format!("UPDATE coupon_receipt SET {taken_back} WHERE place = 2")).await;
+    assert_eq!(reason(stage.ask(9, policy, None).await), ErrorReason::CouponSoldOut);
+
+    assert_eq!(stage.run("coupon-gates").await, 0, "it may be on its way");
+    assert_eq!(stage.run("coupon-gates").await, 1);
+
+    stage.ask(9, policy, None).await.expect("is accepted");
+    stage.ends_with(policy, 3).await;
+    assert_eq!(
+        stage.run("coupon-gates").await + stage.run("coupon-gates").await,
+        0,
+        "there is nothing more to be found"
+    );
+}
+
+/// Guard: a gate that does not know of every place whose it is refuses nobody whose request a row has.
+#[tokio::test]
+async fn who_asks_again_at_a_gate_that_lacks_their_row_is_told_the_same() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(2)).await;
+    let coupons = stage.beside(41);
+    coupons.open_gate(policy.id).await.expect("opens");
+    let receipt = stage.ask(1, policy, Some(1)).await.expect("is accepted").value;
+    // The gate beside gives the place of that receipt once more, and has none left behind the second.
+    ask(&coupons, 2, policy, None).await.expect("is accepted");
+    assert_eq!(reason(ask(&coupons, 3, policy, None).await), ErrorReason::CouponSoldOut);
+
+    let again = ask(&coupons, 1, policy, Some(1)).await.expect("is known");
+
+    assert_eq!((again.replayed, again.value.id), (true, receipt.id));
+    assert_eq!(reason(ask(&coupons, 1, policy, Some(2)).await), ErrorReason::CouponSoldOut);
+    assert_eq!(stage.count("coupon_receipt").await, 2);
 }

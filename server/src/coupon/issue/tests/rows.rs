@@ -37,6 +37,7 @@ async fn of_two_receipts_that_forbid_each_other_and_are_written_at_once_the_firs
             token: Uuid::from_u128(token),
             place: Place { place, ordinal },
             day_slot,
+            expire_time: now,
             created_by: "a test".into(),
         };
         let (first, second) = ([row((1, 1, 1, 1, Some(1)))], [row(second)]);
@@ -64,4 +65,32 @@ async fn of_two_receipts_that_forbid_each_other_and_are_written_at_once_the_firs
 
         assert_eq!((written.unwrap(), behind.unwrap()), (1, 0), "{what}");
     }
+}
+
+/// Guard: the slices in which SQLite makes coupons, a statement of which has at most 32,766 values.
+#[tokio::test]
+async fn as_many_receipts_as_come_together_are_issued_together() {
+    let stage = Stage::new().await;
+    let (policy, now) = (stage.policy(None).await.id, stage.yeyak.clock.now());
+    let rows: Vec<_> = (1..=8_000)
+        .map(|number: u64| New {
+            id: ReceiptId::new(&stage.yeyak.kit.ids, now),
+            member: member(number.into()).id,
+            token: Uuid::from_u128(number.into()),
+            place: Place { place: number, ordinal: 1 },
+            day_slot: None,
+            expire_time: now,
+            created_by: "a test".into(),
+        })
+        .collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+
+    let issued = stage.yeyak.db.write(async |tx| {
+        for some in rows.chunks(500) {
+            store::receipt::insert(&tx, policy, 1, some, now).await?;
+        }
+        store::coupon::issue(&tx, &ids, now).await
+    });
+
+    assert_eq!(issued.await.expect("issues").len(), 8_000);
 }

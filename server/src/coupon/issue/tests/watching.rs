@@ -28,6 +28,8 @@ async fn a_watch_shows_the_receipt_at_once_and_its_coupon_when_it_is_there() {
         pin!(resumed.expect("watches")).try_next().await.expect("watches").expect("an item").cursor,
         ReceiptState::Issued
     );
+    let over = stage.coupons.watch_receipt(member(1), receipt.id, Some(ReceiptState::Issued)).await.expect("watches");
+    assert!(pin!(over).next().await.is_none(), "who has seen the end waits for nothing");
     let other = stage.coupons.watch_receipt(member(2), receipt.id, None).await.err().expect("not theirs");
     assert_eq!(other.reason(), ErrorReason::NotFound);
 }
