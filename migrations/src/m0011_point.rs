@@ -48,7 +48,7 @@ async fn wallets(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .check(Expr::cust("owed = 0 OR available = 0"))
         .to_owned();
     manager.create_table(wallet).await?;
-    index(manager, "point_wallet", "point_wallet_update_time", &["update_time"], false).await
+    index(manager, "point_wallet", "point_wallet_update_time", &["update_time", "member_id"], false).await
 }
 
 async fn lots(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -25,6 +25,7 @@ pub enum Durability {
 pub struct Postgres {
     port: u16,
     durability: Durability,
+    settings: Vec<String>,
     process: Process,
     folder: TempDir,
 }
@@ -46,17 +47,23 @@ impl Postgres {
 
     /// Starts one.
     pub fn start(durability: Durability) -> Self {
+        Self::start_with(durability, &[])
+    }
+
+    /// Starts one with settings of its own, such as `shared_buffers=2GB`.
+    pub fn start_with(durability: Durability, settings: &[&str]) -> Self {
         let folder = folder("postgres");
         let mut init = command(&program("initdb"), "KILL");
         init.current_dir("/").arg("--pgdata").arg(folder.path().join("data"));
         init.args(["--username=yeyak", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
         run(init);
-        Self::serve(folder, durability)
+        Self::serve(folder, durability, settings)
     }
 
-    fn serve(folder: TempDir, durability: Durability) -> Self {
+    fn serve(folder: TempDir, durability: Durability, settings: &[&str]) -> Self {
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let process = Process::new("PostgreSQL", folder.path().join("log"));
-        let mut postgres = Self { port: free_port(), durability, process, folder };
+        let mut postgres = Self { port: free_port(), durability, settings, process, folder };
         postgres.start_again();
         postgres
     }
@@ -77,7 +84,8 @@ impl Postgres {
         let serve = || {
             let mut serve = command(&program("postgres"), "INT");
             serve.current_dir("/").arg("-D").arg(folder.join("data"));
-            for option in &options {
+            // Of two that are the same the later counts.
+            for option in options.iter().chain(&self.settings) {
                 serve.arg("-c").arg(option);
             }
             serve
@@ -178,7 +186,7 @@ impl Postgres {
         let mut text = std::fs::read_to_string(&settings).expect("pg_basebackup wrote it");
         text.push_str(&format!("recovery_min_apply_delay = {delay_ms}\n"));
         std::fs::write(&settings, text).expect("it is ours");
-        Replica(Self::serve(folder, self.durability))
+        Replica(Self::serve(folder, self.durability, &[]))
     }
 }
 

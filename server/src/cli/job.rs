@@ -58,6 +58,9 @@ pub(super) struct Daily {
     /// Of `points-daily`: wallets that differ from their lots and their movements, which agree, are put right.
     #[arg(long)]
     repair: bool,
+    /// Of `points-daily`: balances are not put at hand for those who will read them.
+    #[arg(long)]
+    no_warm: bool,
     /// Of `points-daily`: how much of the database's time it takes, in hundredths.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 50)]
     share: u8,
@@ -104,8 +107,8 @@ impl Run {
             if name == DAILY {
                 return daily.run(&platform, json).await;
             }
-            if daily.date.is_some() || daily.repair {
-                return Err(Failure::usage(format!("`--date` and `--repair` are for `{DAILY}`")));
+            if daily.date.is_some() || daily.repair || daily.no_warm {
+                return Err(Failure::usage(format!("`--date`, `--repair` and `--no-warm` are for `{DAILY}`")));
             }
             let spinner = output::spinner(format!("{name} is running"));
             let outcome = platform.jobs.run(name).await;
@@ -135,7 +138,8 @@ impl Daily {
             let left = words(Duration::from_secs(at.left.as_secs()));
             shown.set_message(format!("{} of {} wallets, {:.0} a second, {left} to go", at.done, at.all, at.rate));
         };
-        let order = Order { date, repair: self.repair, share: self.share, progress: Arc::new(progress) };
+        let progress = Arc::new(progress);
+        let order = Order { date, repair: self.repair, share: self.share, warm: !self.no_warm, progress };
         let began = Instant::now();
         let outcome = platform.jobs.run_as_leader(&platform.points.daily(order)).await;
         let released = platform.jobs.release().await;

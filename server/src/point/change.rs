@@ -131,7 +131,7 @@ impl Points {
 }
 
 /// What moved a wallet, as it is on record.
-fn recorded(purse: &Purse) -> Vec<Recorded> {
+pub(super) fn recorded(purse: &Purse) -> Vec<Recorded> {
     let (member, now) = (purse.wallet.member, purse.now());
     let recorded = |movement: &Movement| Recorded {
         id: MovementId::of(member, movement.number, now),
@@ -157,7 +157,8 @@ fn news<'a>(purse: &Purse, recorded: &[Recorded], actor: &'a Actor) -> (outbox::
     (outbox::Cause { aggregate: member.0, version, actor }, news)
 }
 
-fn transfer(recorded: &Recorded) -> Transfer {
+/// As the ledger has it.
+pub(super) fn transfer(recorded: &Recorded) -> Transfer {
     let Recorded { id, member, movement, .. } = recorded;
     let Movement { cause, amount, held, booking, .. } = movement;
     let (wallet, aside) = (Account::Points(*member), Account::HeldPoints(*member));

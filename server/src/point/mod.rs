@@ -15,6 +15,7 @@ mod change;
 mod check;
 mod convert;
 mod daily;
+pub mod demo;
 mod earn;
 mod entity;
 mod error;

@@ -1,8 +1,5 @@
 //! One chunk of a run: in one transaction, with how far its range has come.
 
-use std::time::Duration;
-
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::store::{self, Counts, Run};
@@ -18,10 +15,6 @@ use crate::point::store::purses;
 const WALLETS: i64 = 5_000;
 /// How many are loaded at a time.
 const TOGETHER: usize = 2_000;
-/// Wallets that something has moved since then are put at hand.
-const ACTIVE: TimeDelta = TimeDelta::days(30);
-/// Until the next run, and a while longer.
-const WARM: Duration = Duration::from_secs(26 * 3600);
 
 impl Points {
     /// Does the next chunk of a range; whether there was one.
@@ -31,12 +24,12 @@ impl Points {
             .db
             .write(async |tx| {
                 let Some(range) = store::range(&tx, run.date, number).await?.filter(|range| !range.done) else {
-                    return Ok(None);
+                    return Ok(false);
                 };
                 let key = (run.date, number);
                 let Some((last, wallets)) = store::chunk(&tx, &range, WALLETS).await? else {
                     store::advance(&tx, key, range.position, None, Counts::default()).await?;
-                    return Ok(None);
+                    return Ok(false);
                 };
                 let keys = (range.position, last);
                 let counts = Counts { wallets, ..self.settle_due(&tx, keys, run).await? };
@@ -49,13 +42,11 @@ impl Points {
                 self.kit.crash.point("points-daily.done")?;
                 let counts = Counts { differences, repaired, ..counts };
                 store::advance(&tx, key, range.position, Some(last), counts).await?;
-                Ok(Some(keys))
+                Ok(true)
             })
             .await?;
         self.kit.crash.point("points-daily.committed")?;
-        let Some(keys) = done else { return Ok(false) };
-        self.warm(keys, run).await?;
-        Ok(true)
+        Ok(done)
     }
 
     /// Writes down what time has done to the wallets of a chunk.
@@ -71,16 +62,5 @@ impl Points {
             counts.expired -= expired.map(|one| one.movement.amount).sum::<i64>();
         }
         Ok(counts)
-    }
-
-    /// Puts the wallets of a chunk that were moved of late at hand, under the key that readers ask for.
-    async fn warm(&self, keys: (Uuid, Uuid), run: &Run) -> Result<(), Error> {
-        let conn = self.kit.db.read();
-        for members in store::active(conn, keys, run.cut - ACTIVE).await?.chunks(TOGETHER) {
-            // One that changes meanwhile is put there by who changes it.
-            let purses = purses::find(conn, members, self.now()).await?;
-            self.wallets.put_all(&purses, WARM).await;
-        }
-        Ok(())
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! It goes through the wallets by key, in ranges beside one another, a chunk at a time. What a chunk does and how far its range has
 //! come commit together: a run that was killed goes on behind the last chunk, and a chunk that two processes do at once is done by
-//! one of them. No rule of time rests on it.
+//! one of them. Wallets that were moved of late are put at hand then. No rule of time rests on it.
 
 mod chunk;
 mod run;
 mod store;
+mod warm;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Order {
     pub repair: bool,
     /// How much of the database's time it takes, in hundredths: 1 to 100.
     pub share: u8,
+    /// Whether the balances of wallets that were moved of late are put at hand.
+    pub warm: bool,
     /// Is told how far it is.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
@@ -73,7 +76,7 @@ pub struct Report {
 impl Order {
     /// The run of a day, as its schedule has it.
     pub fn of(date: Date) -> Self {
-        Self { date, repair: false, share: SHARE, progress: Arc::new(|_| {}) }
+        Self { date, repair: false, share: SHARE, warm: true, progress: Arc::new(|_| {}) }
     }
 }
 

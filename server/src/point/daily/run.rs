@@ -28,6 +28,9 @@ impl Points {
         let sessions = if self.kit.db.is_shared() { SESSIONS } else { 1 };
         let numbers: Vec<Vec<i64>> = (0..sessions).map(|at| (0..RANGES).skip(at).step_by(sessions).collect()).collect();
         try_join_all(numbers.iter().map(|numbers| self.run_ranges(order, &run, numbers, (began, before)))).await?;
+        if order.warm {
+            self.warm(run.cut, order.share).await?;
+        }
         let now = self.now();
         self.kit.db.write(async |tx| store::end(&tx, run.date, now).await).await?;
         let done = store::counts(self.kit.db.read(), run.date).await?;
@@ -103,7 +106,7 @@ impl Points {
 }
 
 /// How long to leave the database alone behind a piece of work, so that no more than a share of its time is taken.
-fn rest(worked: Duration, share: u8) -> Duration {
+pub(super) fn rest(worked: Duration, share: u8) -> Duration {
     let share = u32::from(share.clamp(1, 100));
     worked * (100 - share) / share
 }

@@ -246,18 +246,20 @@ pub(super) async fn repair(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Res
     Ok(i64::try_from(repaired).unwrap_or(i64::MAX))
 }
 
-/// The wallets of a chunk that something has moved since a moment.
+/// Some wallets that something has moved since a moment, behind one of them in the order of when.
 pub(super) async fn active(
     conn: &impl ConnectionTrait,
-    (from, to): (Uuid, Uuid),
-    since: Time,
-) -> Result<Vec<MemberId>, Error> {
+    (since, behind): (Time, Uuid),
+    most: i64,
+) -> Result<Vec<(Time, MemberId)>, Error> {
     #[derive(FromQueryResult)]
     struct Row {
         member_id: Uuid,
+        update_time: Time,
     }
-    let select = "SELECT member_id FROM point_wallet WHERE member_id > $1 AND member_id <= $2 AND update_time >= $3";
-    let rows =
-        Row::find_by_statement(statement(conn, select, [from.into(), to.into(), since.into()])).all(conn).await?;
-    Ok(rows.into_iter().map(|row| MemberId(row.member_id)).collect())
+    let select = "SELECT member_id, update_time FROM point_wallet WHERE (update_time, member_id) > ($1, $2) \
+                  ORDER BY update_time, member_id LIMIT $3";
+    let values = [since.into(), behind.into(), most.into()];
+    let rows = Row::find_by_statement(statement(conn, select, values)).all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.update_time, MemberId(row.member_id))).collect())
 }

@@ -1,0 +1,178 @@
+//! The daily run over many wallets, on a private PostgreSQL with every commit on disk.
+//!
+//! `cargo bench --bench points_daily [-- --wallets 5000000 --movements 30000000 --sample 4 --seed 1]` loads the wallets, then prints a
+//! line of JSON for each strategy:
+//!
+//! - `sql_bound`: the bare statements of the same work, in two sessions over half of the keys each, rolled back;
+//! - `offset`, `cursor`, `cursor_batch`: how others have done it, on `--sample` pages of a thousand wallets, from which the whole is
+//!   reckoned (`sampled_wallets` says of how many);
+//! - `ours`: `yeyak job run points-daily` as a process of its own, of yesterday with all of the database's time, and of today so far with
+//!   half of it, while balances are read at a server beside it (`reads_p99_ms`);
+//! - `warm`: putting those balances at hand that were moved in thirty days.
+//!
+//! Wallets, movements and what is checked are said with each; `differences` are wallets that do not agree with their lots and movements.
+
+mod bound;
+mod others;
+mod stage;
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{Days, NaiveDate, NaiveTime};
+use yeyak::proto::point::v1::GetPointBalanceRequest;
+use yeyak_server::kit::clock::{Clock, SystemClock};
+use yeyak_server::point::demo::Size;
+
+use self::stage::{Stage, told};
+
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How many balances are read in a second while it runs.
+const READS: u64 = 200;
+/// Of how many wallets.
+const READERS: u64 = 2_000;
+
+struct Plan {
+    size: Size,
+    sample: u64,
+}
+
+impl Plan {
+    fn read() -> Result<Self, Failure> {
+        let mut plan = Self { size: Size { wallets: 5_000_000, movements: 30_000_000, seed: 1 }, sample: 4 };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            match &*word {
+                // What cargo says to every bench.
+                "--bench" => {}
+                "--wallets" => plan.size.wallets = value()?.parse::<u64>()?.max(2_000),
+                "--movements" => plan.size.movements = value()?.parse::<u64>()?.max(1),
+                "--sample" => plan.sample = value()?.parse::<u64>()?.max(1),
+                "--seed" => plan.size.seed = value()?.parse()?,
+                other => return Err(format!("{other} is not an option of this bench").into()),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+struct Line<'a> {
+    strategy: &'a str,
+    seconds: f64,
+    differences: i64,
+    more: String,
+}
+
+fn tell(stage: &Stage, Line { strategy, seconds, differences, more }: Line<'_>) {
+    let (wallets, movements) = (stage.loaded.wallets, stage.loaded.movements);
+    let rows = (wallets + movements) as f64 / seconds;
+    println!(
+        r#"{{"bench":"points_daily","strategy":"{strategy}","wallets":{wallets},"movements":{movements},"seconds":{seconds:.1},"rows_per_s":{rows:.0},"differences":{differences}{more}}}"#
+    );
+}
+
+/// What a run of the command came to.
+struct Outcome {
+    seconds: f64,
+    differences: i64,
+    peak_mb: u64,
+    reads_p99: f64,
+    reads: usize,
+}
+
+/// Runs the command beside a server whose balances are read.
+async fn ours(stage: &Arc<Stage>, date: NaiveDate, share: u8) -> Result<Outcome, Failure> {
+    let done = Arc::new(AtomicBool::new(false));
+    let reading = tokio::spawn(reads(stage.clone(), done.clone()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_yeyak"));
+    command.args(["job", "run", "points-daily", "--json", "--no-warm", "--date", &date.to_string()]);
+    command.args(["--share", &share.to_string()]).args(stage.arguments());
+    let began = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait()?.is_none() {
+        // The highest that it ever was; gone with the process.
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak).max(peak);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    done.store(true, Ordering::Relaxed);
+    let mut times = reading.await?;
+    times.sort_unstable();
+    let said: serde_json::Value = serde_json::from_slice(&child.wait_with_output()?.stdout)?;
+    let wallets = said["wallets"].as_i64().unwrap_or(0);
+    if u64::try_from(wallets) != Ok(stage.loaded.wallets) {
+        return Err(format!("{wallets} wallets were done: {said}").into());
+    }
+    let p99 = times.get(times.len() * 99 / 100).map_or(0.0, |time| time.as_secs_f64() * 1000.0);
+    let differences = said["differences"].as_i64().unwrap_or(-1);
+    Ok(Outcome { seconds, differences, peak_mb: peak / 1024, reads_p99: p99, reads: times.len() })
+}
+
+/// So many reads a second, each timed from the moment at which it was due.
+async fn reads(stage: Arc<Stage>, done: Arc<AtomicBool>) -> Vec<Duration> {
+    let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / READS));
+    let (mut number, mut asked) = (0_u64, Vec::new());
+    while !done.load(Ordering::Relaxed) {
+        let due = ticks.tick().await;
+        let stage = stage.clone();
+        number += 1;
+        let member_id = stage.member((number % READERS).wrapping_mul(0x9E37_79B9));
+        asked.push(tokio::spawn(async move {
+            let request = GetPointBalanceRequest { member_id, ..Default::default() };
+            let answer = stage.admin.points().get_point_balance(request).await;
+            answer.map(|_| due.elapsed())
+        }));
+    }
+    let mut times = Vec::with_capacity(asked.len());
+    for one in asked {
+        times.push(one.await.expect("a reader does not panic").expect("a balance is read"));
+    }
+    times
+}
+
+async fn bench(plan: &Plan) -> Result<(), Failure> {
+    let stage = Arc::new(Stage::new(plan.size).await?);
+    let today = SystemClock.now().date_naive();
+    let yesterday = today - Days::new(1);
+    let cut = today.and_time(NaiveTime::MIN).and_utc();
+
+    let (seconds, differences) = bound::bound(&stage, cut).await?;
+    tell(&stage, Line { strategy: "sql_bound", seconds, differences, more: String::new() });
+    let sampled = format!(r#","sampled_wallets":{}"#, plan.sample * 1_000);
+    let line = |strategy, seconds| Line { strategy, seconds, differences: 0, more: sampled.clone() };
+    tell(&stage, line("offset", others::offset(&stage, plan.sample).await?));
+    tell(&stage, line("cursor", others::cursor(&stage, plan.sample).await?));
+    tell(&stage, line("cursor_batch", others::cursor_batch(&stage, plan.sample * 10).await?));
+    for (date, share) in [(yesterday, 100), (today, 50)] {
+        let Outcome { seconds: took, differences, peak_mb, reads_p99, reads } = ours(&stage, date, share).await?;
+        let ratio = took / seconds;
+        let more = format!(
+            r#","date":"{date}","share":{share},"to_bound":{ratio:.2},"peak_rss_mb":{peak_mb},"reads":{reads},"reads_p99_ms":{reads_p99:.2}"#
+        );
+        tell(&stage, Line { strategy: "ours", seconds: took, differences, more });
+    }
+    let began = Instant::now();
+    let warm = stage.points.warm(SystemClock.now(), 100).await.map_err(told)?;
+    let seconds = began.elapsed().as_secs_f64();
+    println!(r#"{{"bench":"points_daily","strategy":"warm","wallets":{warm},"seconds":{seconds:.1}}}"#);
+    let snapshots = stage.count("SELECT count(*) FROM point_snapshot WHERE run_date > DATE '2000-01-01'").await?;
+    if u64::try_from(snapshots) != Ok(2 * stage.loaded.wallets) {
+        return Err(format!("{snapshots} snapshots were kept in two days").into());
+    }
+    let stage = Arc::try_unwrap(stage).map_err(|_| "the stage is still in use")?;
+    stage.stop().await
+}
+
+fn main() -> Result<(), Failure> {
+    let plan = Plan::read()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(bench(&plan))
+}
