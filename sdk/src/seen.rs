@@ -4,7 +4,9 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::proto::point::v1::{GetPointBalanceRequest, PointBalance, PointMovement, PointSpending};
+use crate::proto::point::v1::{
+    GetPointBalanceRequest, ListPointMovementsRequest, PointBalance, PointMovement, PointSpending,
+};
 
 /// How many wallets are remembered; beyond that it begins anew.
 const MOST: usize = 10_000;
@@ -20,9 +22,14 @@ impl Seen {
     pub(crate) fn ask<Q: Any>(&self, request: &mut Q) {
         let request: &mut dyn Any = request;
         if let Some(ask) = request.downcast_mut::<GetPointBalanceRequest>() {
-            let known = self.0.lock().expect("nothing panics while it looks").get(own(&ask.member_id)).copied();
-            ask.min_version = ask.min_version.max(known.unwrap_or(0));
+            ask.min_version = ask.min_version.max(self.known(&ask.member_id));
+        } else if let Some(ask) = request.downcast_mut::<ListPointMovementsRequest>() {
+            ask.min_version = ask.min_version.max(self.known(&ask.member_id));
         }
+    }
+
+    fn known(&self, member: &str) -> i64 {
+        self.0.lock().expect("nothing panics while it looks").get(own(member)).copied().unwrap_or(0)
     }
 
     /// Notes what an answer tells.

@@ -90,7 +90,7 @@ async fn ours(stage: &Arc<Stage>, date: NaiveDate, share: u8) -> Result<Outcome,
     let reading = tokio::spawn(reads(stage.clone(), done.clone()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_yeyak"));
     command.args(["job", "run", "points-daily", "--json", "--no-warm", "--date", &date.to_string()]);
-    command.args(["--share", &share.to_string()]).args(stage.arguments());
+    command.args(["--share", &share.to_string()]).envs(stage.environment());
     let began = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
     let status = format!("/proc/{}/status", child.id());

@@ -11,10 +11,12 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Lot, Purse, Spending, State, Wallet};
+use super::model::{Cause, Lot, Purse, Spending, State, Wallet};
+use super::store::movement::{Recorded, Wanted};
 use crate::backend::cache::Cache;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
+use crate::kit::page::Page;
 
 /// For how long a wallet is kept. It is how long one may be out of date, to who asks for no version, where the word of a change was
 /// lost.
@@ -27,6 +29,15 @@ const LOTS: usize = 200;
 /// The one key of a wallet: of who reads it, who writes it, and who warms it.
 pub(super) fn key(member: MemberId) -> String {
     format!("point:wallet:{member}")
+}
+
+/// The one key of a page of a wallet's history, as of a version of the wallet.
+pub(super) fn history_key(member: MemberId, version: i64, wanted: Wanted, page: &Page<i64>) -> String {
+    let Wanted { cause, start, end } = wanted;
+    let cause = cause.map_or("", Cause::name);
+    let micros = |time: Option<Time>| time.map_or(String::new(), |time| time.timestamp_micros().to_string());
+    let after = page.after.map_or(String::new(), |after| after.to_string());
+    format!("point:history:{member}:{version}:{cause}:{}:{}:{after}:{}", micros(start), micros(end), page.fetch())
 }
 
 /// What is kept of a wallet.
@@ -66,6 +77,18 @@ impl Wallets {
         stream::iter(purses).for_each_concurrent(AT_ONCE, keep).await;
     }
 
+    /// A page of a wallet's history that is kept.
+    pub(super) async fn history(&self, key: &str) -> Option<Vec<Recorded>> {
+        serde_json::from_slice(&self.cache.get(key).await?.value).ok()
+    }
+
+    /// Keeps a page of a wallet's history, as of a version of the wallet.
+    pub(super) async fn keep_history(&self, key: &str, version: i64, page: &[Recorded]) {
+        if let Ok(value) = serde_json::to_vec(page) {
+            self.cache.put(key, version, Bytes::from(value), LIFE).await;
+        }
+    }
+
     async fn put_for(&self, purse: &Purse, life: Duration) {
         let (member, version) = (purse.wallet.member, purse.wallet.version);
         let spendings: Vec<_> =
@@ -93,7 +116,7 @@ mod tests {
     use crate::harness::Harness;
     use crate::kit::clock::Clock;
     use crate::kit::id::Ids;
-    use crate::point::model::{Cause, NewLot, Subject};
+    use crate::point::model::{NewLot, Subject};
 
     #[tokio::test]
     async fn an_older_wallet_never_replaces_a_newer_one_and_is_not_shown_to_who_knows_better() {

@@ -70,7 +70,7 @@ pub(super) fn balance(request: &pb::GetPointBalanceRequest) -> Result<(Option<Me
     violations.finish(member.zip(days).map(|(member, days)| (member, days, request.min_version)))
 }
 
-pub(super) fn movements(request: &pb::ListPointMovementsRequest) -> Result<(Option<MemberId>, Wanted), Error> {
+pub(super) fn movements(request: &pb::ListPointMovementsRequest) -> Result<(Option<MemberId>, Wanted, i64), Error> {
     let mut violations = Violations::new();
     let member = member(&mut violations, &request.member_id);
     let cause = choice(&mut violations, "cause", request.cause, |sent| match sent {
@@ -79,7 +79,9 @@ pub(super) fn movements(request: &pb::ListPointMovementsRequest) -> Result<(Opti
     });
     let start = instant(&mut violations, "start_time", request.start_time.as_ref());
     let end = instant(&mut violations, "end_time", request.end_time.as_ref());
-    violations.finish(member.zip(cause).map(|(member, cause)| (member, Wanted { cause, start, end })))
+    violations.require("min_version", request.min_version >= 0, "must not be negative");
+    let least = request.min_version;
+    violations.finish(member.zip(cause).map(|(member, cause)| (member, Wanted { cause, start, end }, least)))
 }
 
 pub(super) fn lots(request: &pb::ListPointLotsRequest) -> Result<Option<MemberId>, Error> {

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::cache::history_key;
 use super::model::{Lot, Piece, Purse, Wallet};
 use super::store::movement::{Recorded, Wanted};
 use super::{Points, store};
@@ -89,14 +90,28 @@ impl Points {
         Ok((purse.lots.iter().take(LISTED).map(piece).collect(), all))
     }
 
-    /// A page of what moved a wallet, newest first.
+    /// A page of what moved a wallet, newest first; not without what moved it up to a version that the caller was told of.
     pub(super) async fn movements(
         &self,
         member: MemberId,
         wanted: Wanted,
+        least: i64,
         page: &Page<i64>,
     ) -> Result<(Vec<Recorded>, String), Error> {
-        let found = store::movement::list(self.kit.db.read(), member, wanted, page).await?;
+        // As of a version a page never changes: it is kept under that, and nothing ever has to be forgotten.
+        let version = self.at_hand(member, least).await?.wallet.version;
+        let key = history_key(member, version, wanted, page);
+        let found = match self.wallets.history(&key).await {
+            Some(found) => found,
+            None => {
+                let found = store::movement::list(self.kit.db.read(), member, wanted, page).await?;
+                // The wallet may have been moved since it was looked at.
+                if found.first().is_none_or(|newest| newest.version <= version) {
+                    self.wallets.keep_history(&key, version, &found).await;
+                }
+                found
+            }
+        };
         Ok(page.cut(&self.kit.keys, found, |recorded| recorded.movement.number))
     }
 

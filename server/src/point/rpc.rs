@@ -40,10 +40,10 @@ impl PointService for Points {
         request: Request<pb::ListPointMovementsRequest>,
     ) -> Answer<pb::ListPointMovementsResponse> {
         let caller = Caller::of(&request).member()?;
-        let (member, wanted) = convert::movements(request.get_ref())?;
+        let (member, wanted, least) = convert::movements(request.get_ref())?;
         let page = Page::of(&self.kit.keys, request.get_ref())?;
         let member = self.whose(&caller, member).await?;
-        let (movements, next_page_token) = self.movements(member, wanted, &page).await?;
+        let (movements, next_page_token) = self.movements(member, wanted, least, &page).await?;
         let movements = movements.into_iter().map(pb::PointMovement::from).collect();
         Ok(Response::new(pb::ListPointMovementsResponse { movements, next_page_token }))
     }

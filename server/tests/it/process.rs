@@ -18,7 +18,7 @@ fn free_port() -> u16 {
 }
 
 /// The command `yeyak` over an installation, with no limit that a load would meet.
-fn command(installation: &Installation) -> Command {
+pub(crate) fn command(installation: &Installation) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yeyak"));
     command
         .current_dir(installation.folder.path())

@@ -13,6 +13,8 @@ use crate::point::store::purses;
 
 /// How many wallets are done in one transaction.
 const WALLETS: i64 = 5_000;
+/// The same on SQLite, where whoever writes waits for it.
+const WALLETS_ALONE: i64 = 500;
 /// How many are loaded at a time.
 const TOGETHER: usize = 2_000;
 
@@ -27,7 +29,8 @@ impl Points {
                     return Ok(false);
                 };
                 let key = (run.date, number);
-                let Some((last, wallets)) = store::chunk(&tx, &range, WALLETS).await? else {
+                let most = if tx.has_others() { WALLETS } else { WALLETS_ALONE };
+                let Some((last, wallets)) = store::chunk(&tx, &range, most).await? else {
                     store::advance(&tx, key, range.position, None, Counts::default()).await?;
                     return Ok(false);
                 };

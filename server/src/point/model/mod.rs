@@ -50,7 +50,7 @@ impl MovementId {
 pub(super) const MOST: i64 = 1_000_000_000;
 
 /// Why points moved.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub(super) enum Cause {
     Earn,
     Spend,
@@ -207,7 +207,7 @@ fn is_nothing(points: &i64) -> bool {
 }
 
 /// A change of a wallet, to be recorded.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Movement {
     pub(super) number: i64,
     pub(super) cause: Cause,

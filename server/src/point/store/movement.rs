@@ -3,6 +3,8 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
+use serde::{Deserialize, Serialize};
+
 use super::{json, parsed, unreadable};
 use crate::error::Error;
 use crate::kit::clock::Time;
@@ -13,7 +15,7 @@ use crate::point::entity::movement::{Column, Entity, Model};
 use crate::point::model::{Cause, Movement, MovementId, SpendingId};
 
 /// A movement on record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::point) struct Recorded {
     pub(in crate::point) id: MovementId,
     pub(in crate::point) member: MemberId,

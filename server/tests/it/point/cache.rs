@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use sea_orm::ConnectionTrait;
 use yeyak::Client;
 use yeyak::proto::point::v1::earn_points_request::Amount;
-use yeyak::proto::point::v1::{EarnPointsRequest, GetPointBalanceRequest, PointBalance, SpendPointsRequest};
+use yeyak::proto::point::v1::{
+    EarnPointsRequest, GetPointBalanceRequest, ListPointMovementsRequest, PointBalance, PointMovement,
+    SpendPointsRequest,
+};
+use yeyak_server::kit::tx::Tx;
 use yeyak_server::serve::World;
 
 use super::desk::Desk;
@@ -15,6 +20,13 @@ use crate::process::Server;
 async fn read(reader: &Client, member: &str) -> PointBalance {
     let ask = GetPointBalanceRequest { member_id: member.to_owned(), ..Default::default() };
     reader.points().get_point_balance(ask).await.expect("reads")
+}
+
+/// The newest movements of a member.
+async fn history(reader: &Client, member: &str) -> Vec<PointMovement> {
+    let member_id = member.to_owned();
+    let ask = ListPointMovementsRequest { member_id, page_size: 5, ..Default::default() };
+    reader.points().list_point_movements(ask).await.expect("lists").movements
 }
 
 async fn earn(admin: &Client, member: &str, points: i64) -> i64 {
@@ -31,6 +43,24 @@ async fn who_writes_reads_what_they_wrote() {
         let seen = read(&desk.admin, &desk.id).await;
         assert_eq!((seen.available_points, seen.balance_version), (round, version));
     }
+}
+
+/// Guard: the version in the key of a page. That a page is kept is seen where the tables have lost it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_history_is_kept_and_never_without_what_its_reader_was_told() {
+    let desk = Desk::new().await;
+    for _ in 0..20 {
+        let version = earn(&desk.admin, &desk.id, 1).await;
+        assert_eq!(history(&desk.admin, &desk.id).await[0].balance_version, version);
+    }
+    let before = history(&desk.admin, &desk.id).await;
+    let lose = async |tx: Tx| Ok(tx.execute_unprepared("DELETE FROM point_movement").await.map(drop)?);
+    desk.yeyak.platform.kit.db.write(lose).await.expect("loses");
+
+    assert_eq!(history(&desk.admin, &desk.id).await, before);
+
+    earn(&desk.admin, &desk.id, 1).await;
+    assert_eq!(history(&desk.admin, &desk.id).await.len(), 1, "of another version");
 }
 
 /// Guard: an older wallet never replaces a newer one at hand (`Cache::put` by version).
@@ -81,6 +111,8 @@ async fn a_balance_is_never_older_than_what_its_reader_was_told_by_another_proce
                 let told = client.points().spend_points(spend).await.expect("spends").balance_version;
                 let seen = read(&client, &id).await.balance_version;
                 assert!(seen >= told, "{seen} behind {told}");
+                let newest = history(&client, &id).await[0].balance_version;
+                assert!(newest >= told, "{newest} behind {told}");
             }
         }
     });

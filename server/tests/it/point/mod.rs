@@ -4,6 +4,7 @@ mod cache;
 mod daily;
 pub(crate) mod desk;
 mod gift;
+mod killed;
 mod policy;
 mod race;
 mod random;

@@ -1,0 +1,94 @@
+//! The daily run in processes of its own: killed, and in two of them at once.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Child;
+use tokio::time::sleep;
+
+use crate::dice::Dice;
+use crate::harness::Installation;
+use crate::process::command;
+
+/// What a run writes, but for what it tells others, whose ids are of each time.
+const TABLES: [&str; 7] = [
+    "point_wallet",
+    "point_lot",
+    "point_movement",
+    "ledger_transfer",
+    "point_snapshot",
+    "point_difference",
+    "job_range",
+];
+const WALLETS: &str = "40000";
+
+/// The same wallets each time, which yesterday has done something to.
+async fn installation() -> Installation {
+    let installation = Installation::new(true).await;
+    let loaded = command(&installation).args(["demo", "points", "--wallets", WALLETS]).output().await.expect("runs");
+    assert!(loaded.status.success(), "{loaded:?}");
+    installation
+}
+
+fn run(installation: &Installation) -> Child {
+    let mut run = command(installation);
+    run.args(["job", "run", "points-daily", "--share", "100", "--json"]).stdout(Stdio::null());
+    run.spawn().expect("starts")
+}
+
+async fn run_to_its_end(installation: &Installation) {
+    let status = run(installation).wait().await.expect("our own child");
+    assert!(status.success(), "{status}");
+}
+
+/// Every row, as a sum of each table.
+fn rows(installation: &Installation) -> Vec<(&'static str, String)> {
+    let sum =
+        |table| installation.query(&format!("SELECT md5(string_agg(t::text, ';' ORDER BY t::text)) FROM {table} AS t"));
+    TABLES.into_iter().map(|table| (table, sum(table))).collect()
+}
+
+/// Guard: what a chunk does and how far its range has come commit together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: .ci/run"]
+async fn a_run_that_is_killed_ten_times_equals_one_that_is_not() {
+    let mut dice = Dice::of("points-daily");
+    let (calm, killed) = (installation().await, installation().await);
+    assert_eq!(rows(&calm), rows(&killed), "the same begin");
+    run_to_its_end(&calm).await;
+    let all = calm.query("SELECT sum(wallets) FROM job_range");
+    assert_eq!(all, WALLETS);
+
+    let mut cut_off = 0;
+    for _ in 0..10 {
+        let mut process = run(&killed);
+        sleep(Duration::from_millis(100 + dice.below(1_400))).await;
+        if process.try_wait().expect("our own child").is_none() {
+            process.kill().await.expect("kills");
+            cut_off += 1;
+        }
+        // Its lease would run out by itself, within ten seconds.
+        killed.query("UPDATE lease SET expire_time = now() WHERE name = 'points-daily' AND expire_time > now()");
+        println!("{} of {all} wallets are done", killed.query("SELECT coalesce(sum(wallets), 0) FROM job_range"));
+    }
+    run_to_its_end(&killed).await;
+
+    assert!(cut_off > 0, "it was never killed");
+    assert_eq!(rows(&calm), rows(&killed));
+    run_to_its_end(&killed).await;
+    assert_eq!(rows(&calm), rows(&killed), "run twice is run once");
+}
+
+/// Guard: the lease of the job, and behind it the lock of each range.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: .ci/run"]
+async fn a_run_of_two_processes_at_once_is_one() {
+    let (alone, twice) = (installation().await, installation().await);
+    run_to_its_end(&alone).await;
+
+    let (mut one, mut other) = (run(&twice), run(&twice));
+    let (one, other) = (one.wait().await.expect("our own child"), other.wait().await.expect("our own child"));
+
+    assert!(one.success() || other.success(), "{one}, {other}");
+    assert_eq!(rows(&alone), rows(&twice));
+}
