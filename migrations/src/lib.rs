@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 mod m0001_kit;
 mod m0002_member;
@@ -61,6 +61,14 @@ impl MigratorTrait for Indexes {
     fn migration_table_name() -> DynIden {
         "seaql_indexes".into_iden()
     }
+}
+
+/// Makes the tables of runs of jobs, in a database of their own, where they are not there yet.
+pub async fn make_job_tables(conn: &impl ConnectionTrait) -> Result<(), DbErr> {
+    for table in m0011_point::runs() {
+        conn.execute_raw(conn.get_database_backend().build(&table)).await?;
+    }
+    Ok(())
 }
 
 pub use sea_orm_migration::MigratorTrait;

@@ -20,7 +20,9 @@ impl MigrationTrait for Migration {
         movements(manager).await?;
         spendings(manager).await?;
         policy(manager).await?;
-        runs(manager).await?;
+        for table in runs() {
+            manager.create_table(table).await?;
+        }
         days(manager).await
     }
 }
@@ -172,10 +174,11 @@ async fn policy(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_table(policy).await
 }
 
-/// Runs of work that is done once for a day, in ranges of keys.
-async fn runs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+/// Runs of work that is done once for a day, in ranges of keys: in this database, or in one of their own.
+pub(crate) fn runs() -> [TableCreateStatement; 2] {
     let run = Table::create()
         .table("job_run")
+        .if_not_exists()
         .col(string("job"))
         .col(date("run_date"))
         // What is due until then is done.
@@ -186,10 +189,9 @@ async fn runs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(timestamp_with_time_zone_null("end_time"))
         .primary_key(Index::create().col("job").col("run_date"))
         .to_owned();
-    manager.create_table(run).await?;
-
     let range = Table::create()
         .table("job_range")
+        .if_not_exists()
         .col(string("job"))
         .col(date("run_date"))
         .col(big_integer("number"))
@@ -198,13 +200,9 @@ async fn runs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(uuid_null("upper"))
         .col(boolean("done"))
         .col(big_integer("wallets"))
-        .col(big_integer("moved"))
-        .col(big_integer("expired"))
-        .col(big_integer("differences"))
-        .col(big_integer("repaired"))
         .primary_key(Index::create().col("job").col("run_date").col("number"))
         .to_owned();
-    manager.create_table(range).await
+    [run, range]
 }
 
 async fn days(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -217,6 +215,9 @@ async fn days(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("reserved"))
         .col(big_integer("owed"))
         .col(big_integer("version"))
+        // Whether time had changed it, and what of it had expired.
+        .col(boolean("moved").default(false))
+        .col(big_integer("expired").default(0))
         .primary_key(Index::create().col("run_date").col("member_id"))
         .to_owned();
     manager.create_table(snapshot).await?;

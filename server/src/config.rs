@@ -62,6 +62,7 @@ section!(
         database: Secret,
         database_connections: u32,
         database_job_connections: u32,
+        job_database: Secret,
         database_replica: Secret,
         database_replica_lag_seconds: u64,
         database_statement_seconds: u64,
@@ -208,7 +209,8 @@ impl Sources {
 }
 
 fn collect(figment: &Figment, prefix: &str, values: &figment::value::Dict, lines: &mut Vec<OptionLine>) {
-    const SECRET: &[&str] = &["master_key", "payment.secret_key", "database", "database_replica", "redis", "queue"];
+    const SECRET: &[&str] =
+        &["master_key", "payment.secret_key", "database", "database_replica", "job_database", "redis", "queue"];
     for (key, value) in values {
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         if let figment::value::Value::Dict(_, inner) = value {
@@ -243,6 +245,13 @@ impl Config {
             Some(url) => url.to_owned(),
             None => format!("sqlite:{}", self.data.join("yeyak.db").display()),
         }
+    }
+
+    /// How the database is reached that runs of jobs are kept in, where that is another.
+    pub fn job_database_settings(&self) -> Option<DatabaseSettings> {
+        let url = self.job_database.reveal()?.to_owned();
+        // As many as there are sessions of a run, and one that tells how far it is.
+        Some(DatabaseSettings { url, replica: None, connections: 3, job_connections: 3, ..self.database_settings() })
     }
 
     /// How the database is reached.
@@ -326,6 +335,10 @@ impl Config {
         require(
             self.database_replica.reveal().is_none_or(|url| url.starts_with("postgres") && !self.is_embedded()),
             "`database_replica` must begin with postgres://, and `database` with it",
+        );
+        require(
+            self.job_database.reveal().is_none_or(|url| url.starts_with("postgres") && !self.is_embedded()),
+            "`job_database` must begin with postgres://, and `database` with it",
         );
         if let Some(Err(reason)) = self.redis.reveal().map(redis::check) {
             require(false, &format!("`redis` {reason}"));

@@ -54,7 +54,7 @@ fn sources(folder: &std::path::Path, url: &str, redis: &Redis) -> Sources {
         .with("http", "127.0.0.1:0")
         .with("metrics", "")
         // The daily run by itself would be faster than the one that is measured.
-        .with("workers", "relay")
+        .with("workers", vec!["relay"])
         .with("database", url)
         .with("redis", redis.url())
         .with("payment.allow_simulator", true)

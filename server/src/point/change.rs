@@ -75,13 +75,13 @@ impl Points {
         Ok(Changed { value, purse, recorded })
     }
 
-    /// Writes down what time has done to wallets that are locked; what moved those that it has changed.
+    /// Writes down what time has done to wallets that are locked; which it has changed, and what moved each.
     pub(super) async fn settle_all(
         &self,
         tx: &Tx,
         before: Vec<Purse>,
         actor: &Actor,
-    ) -> Result<Vec<Vec<Recorded>>, Error> {
+    ) -> Result<Vec<(MemberId, Vec<Recorded>)>, Error> {
         let mut changed = Vec::with_capacity(before.len());
         for before in before {
             let mut after = before.clone();
@@ -98,8 +98,9 @@ impl Points {
         let all: Vec<_> = changed.iter().map(|(_, after)| recorded(after)).collect();
         let purses: Vec<_> = changed.iter().zip(&all).map(|((_, after), recorded)| (after, &**recorded)).collect();
         self.record(tx, &purses, actor).await?;
+        let members: Vec<_> = changed.iter().map(|(_, after)| after.wallet.member).collect();
         self.keep_on_commit(tx, changed.into_iter().map(|(_, after)| after).collect());
-        Ok(all)
+        Ok(members.into_iter().zip(all).collect())
     }
 
     /// Keeps what was written at hand, once it is on disk: in this process before anyone is answered, where the cache is its own.

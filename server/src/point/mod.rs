@@ -41,6 +41,7 @@ pub use self::error::PointError;
 pub use self::model::{ClawedBack, GivenBack, LotId, MovementId, Part, SpendingId};
 use crate::backend::cache::Cache;
 use crate::kit::Kit;
+use crate::kit::tx::Db;
 
 /// The points of this installation.
 #[derive(Clone, Debug)]
@@ -49,11 +50,18 @@ pub struct Points {
     wallets: Wallets,
     /// Where work goes on that its caller does not wait for.
     tasks: TaskTracker,
+    /// Where runs of jobs are kept, if not beside the wallets.
+    jobs: Option<Db>,
 }
 
 impl Points {
     /// Points kept in the kit's database, and at hand in this cache. Work that outlives its caller runs in these tasks.
     pub fn new(kit: Kit, cache: Arc<dyn Cache>, tasks: TaskTracker) -> Self {
-        Self { kit, wallets: Wallets::new(cache), tasks }
+        Self { kit, wallets: Wallets::new(cache), tasks, jobs: None }
+    }
+
+    /// With runs of jobs kept in a database of their own.
+    pub fn with_job_database(self, jobs: Option<Db>) -> Self {
+        Self { jobs, ..self }
     }
 }

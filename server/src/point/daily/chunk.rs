@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
-use super::store::{self, Counts, Run};
-use super::{DAILY, Order};
+use super::checkpoint::{self, Range, Run};
+use super::{DAILY, Order, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
+use crate::kit::id::MemberId;
 use crate::kit::tx::Tx;
 use crate::point::Points;
 use crate::point::model::Cause;
@@ -21,49 +22,61 @@ const TOGETHER: usize = 2_000;
 impl Points {
     /// Does the next chunk of a range; whether there was one.
     pub(super) async fn do_chunk(&self, order: &Order, run: &Run, number: i64) -> Result<bool, Error> {
-        let done = self
-            .kit
-            .db
-            .write(async |tx| {
-                let Some(range) = store::range(&tx, run.date, number).await?.filter(|range| !range.done) else {
-                    return Ok(false);
-                };
-                let key = (run.date, number);
-                let most = if tx.has_others() { WALLETS } else { WALLETS_ALONE };
-                let Some((last, wallets)) = store::chunk(&tx, &range, most).await? else {
-                    store::advance(&tx, key, range.position, None, Counts::default()).await?;
-                    return Ok(false);
-                };
-                let keys = (range.position, last);
-                let counts = Counts { wallets, ..self.settle_due(&tx, keys, run).await? };
-                store::snapshot(&tx, keys, run.date).await?;
-                let differences = store::compare(&tx, keys, run.date).await?;
-                let repaired = match order.repair && differences > 0 {
-                    true => store::repair(&tx, keys, run.date).await?,
-                    false => 0,
-                };
-                self.kit.crash.point("points-daily.done")?;
-                let counts = Counts { differences, repaired, ..counts };
-                store::advance(&tx, key, range.position, Some(last), counts).await?;
-                Ok(true)
-            })
-            .await?;
+        let key = (run.date, number);
+        let done = match &self.jobs {
+            None => {
+                let both = self.kit.db.write(async |tx| {
+                    let Some(range) = checkpoint::open_range(&tx, key).await? else { return Ok(false) };
+                    let done = self.work(&tx, order, run, &range).await?;
+                    checkpoint::advance(&tx, key, range.position, done).await?;
+                    Ok(done.is_some())
+                });
+                both.await?
+            }
+            // What was done and is not noted there is done again, and changes nothing then.
+            Some(jobs) => {
+                let noted = jobs.write(async |tx| {
+                    let Some(range) = checkpoint::open_range(&tx, key).await? else { return Ok(false) };
+                    let done = self.kit.db.write(async |tx| self.work(&tx, order, run, &range).await).await?;
+                    self.kit.crash.point("points-daily.worked")?;
+                    checkpoint::advance(&tx, key, range.position, done).await?;
+                    Ok(done.is_some())
+                });
+                noted.await?
+            }
+        };
         self.kit.crash.point("points-daily.committed")?;
         Ok(done)
     }
 
-    /// Writes down what time has done to the wallets of a chunk.
-    async fn settle_due(&self, tx: &Tx, keys: (Uuid, Uuid), run: &Run) -> Result<Counts, Error> {
+    /// Does the wallets of a range that are next: the last of them, and how many they are; none at the end of the range.
+    async fn work(&self, tx: &Tx, order: &Order, run: &Run, range: &Range) -> Result<Option<(Uuid, i64)>, Error> {
+        let most = if tx.has_others() { WALLETS } else { WALLETS_ALONE };
+        let Some((last, wallets)) = store::chunk(tx, range, most).await? else { return Ok(None) };
+        let keys = (range.position, last);
+        let settled = self.settle_due(tx, keys, run).await?;
+        store::snapshot(tx, keys, run.date).await?;
+        store::note_settled(tx, run.date, &settled).await?;
+        let differences = store::compare(tx, keys, run.date).await?;
+        if order.repair && differences > 0 {
+            store::repair(tx, keys, run.date).await?;
+        }
+        self.kit.crash.point("points-daily.done")?;
+        Ok(Some((last, wallets)))
+    }
+
+    /// Writes down what time has done to the wallets of a chunk: to which, and what of each has expired.
+    async fn settle_due(&self, tx: &Tx, keys: (Uuid, Uuid), run: &Run) -> Result<Vec<(MemberId, i64)>, Error> {
         let due = store::due(tx, keys, run.cut).await?;
-        let mut counts = Counts::default();
+        let mut settled = Vec::with_capacity(due.len());
         // As many at a time as a statement may name on SQLite.
         for members in due.chunks(TOGETHER) {
             let before = purses::find_in(tx, members, run.cut).await?;
-            let moved = self.settle_all(tx, before, &Actor::job(DAILY)).await?;
-            counts.moved += i64::try_from(moved.len()).map_err(Error::internal)?;
-            let expired = moved.iter().flatten().filter(|one| one.movement.cause == Cause::Expire);
-            counts.expired -= expired.map(|one| one.movement.amount).sum::<i64>();
+            for (member, moved) in self.settle_all(tx, before, &Actor::job(DAILY)).await? {
+                let expired = moved.iter().filter(|one| one.movement.cause == Cause::Expire);
+                settled.push((member, -expired.map(|one| one.movement.amount).sum::<i64>()));
+            }
         }
-        Ok(counts)
+        Ok(settled)
     }
 }

@@ -3,8 +3,10 @@
 //!
 //! It goes through the wallets by key, in ranges beside one another, a chunk at a time. What a chunk does and how far its range has
 //! come commit together: a run that was killed goes on behind the last chunk, and a chunk that two processes do at once is done by
-//! one of them. Wallets that were moved of late are put at hand then. No rule of time rests on it.
+//! one of them. Where runs are kept in a database of their own, the second follows the first: the last chunk is done once more then,
+//! which finds nothing left to do. Wallets that were moved of late are put at hand then. No rule of time rests on it.
 
+mod checkpoint;
 mod chunk;
 mod run;
 mod store;

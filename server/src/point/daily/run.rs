@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use chrono::{Days, NaiveTime};
 use futures::future::try_join_all;
 
-use super::store::{self, Run};
-use super::{DAILY, Order, Progress, Report};
+use super::checkpoint::{self, Run};
+use super::{Counts, DAILY, Order, Progress, Report, store};
 use crate::error::Error;
 use crate::kit::date::Date;
+use crate::kit::tx::Db;
 use crate::point::Points;
 
 /// Into how many ranges the wallets are divided.
@@ -24,7 +25,7 @@ impl Points {
             return Ok(0);
         }
         let began = Instant::now();
-        let before = store::counts(self.kit.db.read(), run.date).await?.wallets;
+        let (before, _) = checkpoint::progress(self.runs().read(), run.date).await?;
         let sessions = if self.kit.db.is_shared() { SESSIONS } else { 1 };
         let numbers: Vec<Vec<i64>> = (0..sessions).map(|at| (0..RANGES).skip(at).step_by(sessions).collect()).collect();
         try_join_all(numbers.iter().map(|numbers| self.run_ranges(order, &run, numbers, (began, before)))).await?;
@@ -32,8 +33,8 @@ impl Points {
             self.warm(run.cut, order.share).await?;
         }
         let now = self.now();
-        self.kit.db.write(async |tx| store::end(&tx, run.date, now).await).await?;
-        let done = store::counts(self.kit.db.read(), run.date).await?;
+        self.runs().write(async |tx| checkpoint::end(&tx, run.date, now).await).await?;
+        let done = self.counts(run.date).await?;
         tracing::info!(
             date = %run.date, wallets = done.wallets, differences = done.differences,
             "{DAILY} of {} did {} wallets and found {} differences", run.date, done.wallets, done.differences
@@ -43,29 +44,33 @@ impl Points {
 
     /// The run of a day and how far it is; none where it has not begun.
     pub async fn daily_report(&self, date: Date) -> Result<Option<Report>, Error> {
-        let conn = self.kit.db.read();
-        let Some(run) = store::find(conn, date).await? else { return Ok(None) };
-        Ok(Some(Report { date, is_done: run.is_done, counts: store::counts(conn, date).await? }))
+        let Some(run) = checkpoint::find(self.runs().read(), date).await? else { return Ok(None) };
+        Ok(Some(Report { date, is_done: run.is_done, counts: self.counts(date).await? }))
+    }
+
+    async fn counts(&self, date: Date) -> Result<Counts, Error> {
+        let progress = checkpoint::progress(self.runs().read(), date).await?;
+        store::counts(self.kit.db.read(), date, progress).await
+    }
+
+    /// Where runs are kept.
+    fn runs(&self) -> &Db {
+        self.jobs.as_ref().unwrap_or(&self.kit.db)
     }
 
     /// Begins the run of a day, or goes on with it. What is due by the end of the day in UTC is done; of a day that is not over, what
     /// is due when the run begins.
     async fn begin_day(&self, order: &Order) -> Result<Run, Error> {
-        if let Some(run) = store::find(self.kit.db.read(), order.date).await? {
+        if let Some(run) = checkpoint::find(self.runs().read(), order.date).await? {
             return Ok(run);
         }
         let now = self.now();
         let end = order.date.checked_add_days(Days::new(1)).unwrap_or(order.date).and_time(NaiveTime::MIN).and_utc();
         let run = Run { date: order.date, cut: end.min(now), is_done: false };
-        self.kit
-            .db
-            .write(async |tx| {
-                let bounds = store::bounds(&*tx, RANGES).await?;
-                store::begin(&tx, &run, &bounds, now).await
-            })
-            .await?;
+        let bounds = store::bounds(self.kit.db.read(), RANGES).await?;
+        self.runs().write(async |tx| checkpoint::begin(&tx, &run, &bounds, now).await).await?;
         // Another may have been faster; its ranges count then.
-        let found = store::find(self.kit.db.read(), order.date).await?;
+        let found = checkpoint::find(self.runs().read(), order.date).await?;
         found.ok_or_else(|| Error::internal("a run that was just begun is there"))
     }
 
@@ -94,8 +99,8 @@ impl Points {
     }
 
     async fn tell(&self, order: &Order, run: &Run, began: Instant, before: i64) -> Result<(), Error> {
-        let counts = store::counts(self.kit.db.read(), run.date).await?;
-        let (done, all) = (counts.wallets, counts.wallets.max(counts.expected));
+        let (done, expected) = checkpoint::progress(self.runs().read(), run.date).await?;
+        let all = done.max(expected);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
         let rate = (done - before) as f64 / began.elapsed().as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a time for people to read")]

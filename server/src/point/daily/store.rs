@@ -1,31 +1,14 @@
-//! The queries of the daily run, one a function.
+//! The queries of the daily run over wallets, one a function.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
-use super::DAILY;
+use super::checkpoint::Range;
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::date::Date;
 use crate::kit::id::MemberId;
 use crate::kit::tx::Tx;
-
-/// The run of a day.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    pub(super) date: Date,
-    /// What is due until then is done.
-    pub(super) cut: Time,
-    pub(super) is_done: bool,
-}
-
-/// A range of a run: wallets behind `position`, up to `upper` and with it; of the last one, all behind.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
-pub(super) struct Range {
-    pub(super) position: Uuid,
-    pub(super) upper: Option<Uuid>,
-    pub(super) done: bool,
-}
 
 /// What a run has counted.
 #[derive(Clone, Copy, Debug, Default, Eq, FromQueryResult, PartialEq)]
@@ -44,21 +27,8 @@ pub struct Counts {
     pub repaired: i64,
 }
 
-fn statement(conn: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+pub(super) fn statement(conn: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
     Statement::from_sql_and_values(conn.get_database_backend(), sql, values)
-}
-
-#[derive(FromQueryResult)]
-struct Found {
-    cut_time: Time,
-    done: bool,
-}
-
-/// The run of a day.
-pub(super) async fn find(conn: &impl ConnectionTrait, date: Date) -> Result<Option<Run>, Error> {
-    let select = "SELECT cut_time, end_time IS NOT NULL AS done FROM job_run WHERE job = $1 AND run_date = $2";
-    let found = Found::find_by_statement(statement(conn, select, [DAILY.into(), date.into()])).one(conn).await?;
-    Ok(found.map(|found| Run { date, cut: found.cut_time, is_done: found.done }))
 }
 
 /// The keys at which the wallets are divided, and how many wallets there are.
@@ -73,91 +43,33 @@ pub(super) async fn bounds(conn: &impl ConnectionTrait, ranges: i64) -> Result<(
     }
     let count = statement(conn, "SELECT count(*) AS number FROM point_wallet", []);
     let count = Count::find_by_statement(count).one(conn).await?.map_or(0, |row| row.number);
-    // In one look at the index: each bound is the last of its range.
-    let select = "SELECT member_id FROM (SELECT member_id, row_number() OVER (ORDER BY member_id) AS place FROM point_wallet) AS w \
-                  WHERE place % $1 = 0 ORDER BY member_id";
+    // Once along the index, a range at a time: a statement takes no longer than one may.
+    let select = "SELECT member_id FROM point_wallet WHERE member_id > $1 ORDER BY member_id LIMIT 1 OFFSET $2";
     let each = (count / ranges).max(1);
-    let rows = Row::find_by_statement(statement(conn, select, [each.into()])).all(conn).await?;
-    let most = usize::try_from(ranges - 1).unwrap_or(0);
-    Ok((rows.into_iter().map(|row| row.member_id).take(most).collect(), count))
-}
-
-/// Writes the begin of a run and its ranges, unless another was faster.
-pub(super) async fn begin(tx: &Tx, run: &Run, (bounds, count): &(Vec<Uuid>, i64), now: Time) -> Result<(), Error> {
-    let insert = "INSERT INTO job_run (job, run_date, cut_time, expected, begin_time, end_time) VALUES ($1, $2, $3, $4, $5, NULL) \
-                  ON CONFLICT (job, run_date) DO NOTHING";
-    let values = [DAILY.into(), run.date.into(), run.cut.into(), (*count).into(), now.into()];
-    if tx.execute_raw(statement(&**tx, insert, values)).await?.rows_affected() == 0 {
-        return Ok(());
+    let (mut bounds, mut behind) = (Vec::new(), Uuid::nil());
+    for _ in 1..ranges {
+        let next = statement(conn, select, [behind.into(), (each - 1).into()]);
+        let Some(row) = Row::find_by_statement(next).one(conn).await? else { break };
+        behind = row.member_id;
+        bounds.push(behind);
     }
-    let lowers = std::iter::once(Uuid::nil()).chain(bounds.iter().copied());
-    let uppers = bounds.iter().copied().map(Some).chain([None]);
-    for (number, (lower, upper)) in (0_i64..).zip(lowers.zip(uppers)) {
-        let insert = "INSERT INTO job_range (job, run_date, number, position, upper, done, wallets, moved, expired, differences, repaired) \
-                      VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, 0, 0)";
-        let values = [DAILY.into(), run.date.into(), number.into(), lower.into(), upper.into(), false.into()];
-        tx.execute_raw(statement(&**tx, insert, values)).await?;
-    }
-    Ok(())
+    Ok((bounds, count))
 }
 
-/// A range as it is now, locked until the transaction ends; none where there are fewer.
-pub(super) async fn range(tx: &Tx, date: Date, number: i64) -> Result<Option<Range>, Error> {
-    let lock = if tx.has_others() { " FOR UPDATE" } else { "" };
-    let select =
-        format!("SELECT position, upper, done FROM job_range WHERE job = $1 AND run_date = $2 AND number = $3{lock}");
-    let values = [DAILY.into(), date.into(), number.into()];
-    Ok(Range::find_by_statement(statement(&**tx, &select, values)).one(&**tx).await?)
-}
-
-/// Moves a range on, unless another has.
-pub(super) async fn advance(
-    tx: &Tx,
-    (date, number): (Date, i64),
-    before: Uuid,
-    after: Option<Uuid>,
-    counts: Counts,
-) -> Result<(), Error> {
-    let update = "UPDATE job_range SET position = $4, done = $5, wallets = wallets + $6, moved = moved + $7, \
-                  expired = expired + $8, differences = differences + $9, repaired = repaired + $10 \
-                  WHERE job = $1 AND run_date = $2 AND number = $3 AND position = $11 AND NOT done";
-    let Counts { wallets, moved, expired, differences, repaired, .. } = counts;
-    let values = [
-        DAILY.into(),
-        date.into(),
-        number.into(),
-        after.unwrap_or(before).into(),
-        after.is_none().into(),
-        wallets.into(),
-        moved.into(),
-        expired.into(),
-        differences.into(),
-        repaired.into(),
-        before.into(),
-    ];
-    match tx.execute_raw(statement(&**tx, update, values)).await?.rows_affected() {
-        1 => Ok(()),
-        _ => Err(Error::lost(format!("range {number} of {DAILY} of {date}"))),
-    }
-}
-
-/// Writes that a run has ended, if all of its ranges have.
-pub(super) async fn end(tx: &Tx, date: Date, now: Time) -> Result<(), Error> {
-    let update = "UPDATE job_run SET end_time = $3 WHERE job = $1 AND run_date = $2 AND end_time IS NULL AND NOT EXISTS \
-                  (SELECT 1 FROM job_range WHERE job = $1 AND run_date = $2 AND NOT done)";
-    tx.execute_raw(statement(&**tx, update, [DAILY.into(), date.into(), now.into()])).await?;
-    Ok(())
-}
-
-/// What a run has counted so far.
-pub(super) async fn counts(conn: &impl ConnectionTrait, date: Date) -> Result<Counts, Error> {
-    let select = "SELECT CAST(coalesce(sum(r.wallets), 0) AS BIGINT) AS wallets, max(j.expected) AS expected, \
-                    CAST(coalesce(sum(r.moved), 0) AS BIGINT) AS moved, CAST(coalesce(sum(r.expired), 0) AS BIGINT) AS expired, \
-                    CAST(coalesce(sum(r.differences), 0) AS BIGINT) AS differences, \
-                    CAST(coalesce(sum(r.repaired), 0) AS BIGINT) AS repaired \
-                  FROM job_run AS j JOIN job_range AS r ON r.job = j.job AND r.run_date = j.run_date \
-                  WHERE j.job = $1 AND j.run_date = $2 GROUP BY j.job";
-    let found = Counts::find_by_statement(statement(conn, select, [DAILY.into(), date.into()])).one(conn).await?;
+/// What a run has done, of what it has written.
+pub(super) async fn counts(
+    conn: &impl ConnectionTrait,
+    date: Date,
+    (wallets, expected): (i64, i64),
+) -> Result<Counts, Error> {
+    let select = "SELECT $2 AS wallets, $3 AS expected, s.moved AS moved, s.expired AS expired, d.found AS differences, \
+                    d.repaired AS repaired \
+                  FROM (SELECT count(*) AS moved, CAST(coalesce(sum(expired), 0) AS BIGINT) AS expired FROM point_snapshot \
+                        WHERE run_date = $1 AND moved) AS s, \
+                       (SELECT count(*) AS found, CAST(coalesce(sum(CASE WHEN repaired THEN 1 ELSE 0 END), 0) AS BIGINT) AS repaired \
+                        FROM point_difference WHERE run_date = $1) AS d";
+    let values = [date.into(), wallets.into(), expected.into()];
+    let found = Counts::find_by_statement(statement(conn, select, values)).one(conn).await?;
     Ok(found.unwrap_or_default())
 }
 
@@ -199,6 +111,24 @@ pub(super) async fn snapshot(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> R
                   SELECT $3, member_id, available, pending, reserved, owed, version FROM point_wallet \
                   WHERE member_id > $1 AND member_id <= $2 ON CONFLICT (run_date, member_id) DO NOTHING";
     tx.execute_raw(statement(&**tx, insert, [from.into(), to.into(), date.into()])).await?;
+    Ok(())
+}
+
+/// Notes of which wallets time had made something, and what of each had expired.
+pub(super) async fn note_settled(tx: &Tx, date: Date, settled: &[(MemberId, i64)]) -> Result<(), Error> {
+    if tx.has_others() {
+        let update = "UPDATE point_snapshot AS s SET moved = true, expired = x.expired \
+                      FROM unnest($2::uuid[], $3::bigint[]) AS x (member_id, expired) \
+                      WHERE s.run_date = $1 AND s.member_id = x.member_id";
+        let members: Vec<Uuid> = settled.iter().map(|(member, _)| member.0).collect();
+        let expired: Vec<i64> = settled.iter().map(|(_, expired)| *expired).collect();
+        tx.execute_raw(statement(&**tx, update, [date.into(), members.into(), expired.into()])).await?;
+        return Ok(());
+    }
+    let update = "UPDATE point_snapshot SET moved = true, expired = $3 WHERE run_date = $1 AND member_id = $2";
+    for (member, expired) in settled {
+        tx.execute_raw(statement(&**tx, update, [date.into(), member.0.into(), (*expired).into()])).await?;
+    }
     Ok(())
 }
 

@@ -20,7 +20,7 @@ const TABLES: [&str; 7] = [
     "point_difference",
     "job_range",
 ];
-const WALLETS: &str = "40000";
+const WALLETS: &str = "20000";
 
 /// The same wallets each time, which yesterday has done something to.
 async fn installation() -> Installation {
@@ -31,8 +31,14 @@ async fn installation() -> Installation {
 }
 
 fn run(installation: &Installation) -> Child {
+    run_with(installation, "100", &[])
+}
+
+/// With a share of the database's time: with a small one it is slow enough to be killed half-way.
+fn run_with(installation: &Installation, share: &str, variables: &[(&str, &str)]) -> Child {
     let mut run = command(installation);
-    run.args(["job", "run", "points-daily", "--share", "100", "--json"]).stdout(Stdio::null());
+    run.envs(variables.iter().copied());
+    run.args(["job", "run", "points-daily", "--share", share, "--json"]).stdout(Stdio::null());
     run.spawn().expect("starts")
 }
 
@@ -61,19 +67,18 @@ async fn a_run_that_is_killed_ten_times_equals_one_that_is_not() {
 
     let mut cut_off = 0;
     for _ in 0..10 {
-        let mut process = run(&killed);
-        sleep(Duration::from_millis(100 + dice.below(1_400))).await;
-        if process.try_wait().expect("our own child").is_none() {
-            process.kill().await.expect("kills");
-            cut_off += 1;
-        }
+        let mut process = run_with(&killed, "2", &[]);
+        sleep(Duration::from_millis(200 + dice.below(800))).await;
+        process.kill().await.expect("kills");
         // Its lease would run out by itself, within ten seconds.
         killed.query("UPDATE lease SET expire_time = now() WHERE name = 'points-daily' AND expire_time > now()");
-        println!("{} of {all} wallets are done", killed.query("SELECT coalesce(sum(wallets), 0) FROM job_range"));
+        let done = killed.query("SELECT coalesce(sum(wallets), 0) FROM job_range");
+        println!("{done} of {all} wallets are done");
+        cut_off += u32::from(done != "0" && done != all);
     }
     run_to_its_end(&killed).await;
 
-    assert!(cut_off > 0, "it was never killed");
+    assert!(cut_off > 0, "it was never killed half-way");
     assert_eq!(rows(&calm), rows(&killed));
     run_to_its_end(&killed).await;
     assert_eq!(rows(&calm), rows(&killed), "run twice is run once");
@@ -91,4 +96,30 @@ async fn a_run_of_two_processes_at_once_is_one() {
 
     assert!(one.success() || other.success(), "{one}, {other}");
     assert_eq!(rows(&alone), rows(&twice));
+}
+
+/// Guard: what is done and not noted is done again, and changes nothing. The database of runs knows nothing of wallets, that of
+/// wallets nothing of runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: .ci/run"]
+async fn runs_are_kept_in_a_database_of_their_own_and_a_killed_one_goes_on_there() {
+    let (beside, apart) = (installation().await, installation().await);
+    let runs = yeyak_services::Postgres::shared().create();
+    let ask = |statement: &str| yeyak_services::Postgres::ask(&runs, statement).trim().to_owned();
+    run_to_its_end(&beside).await;
+
+    for _ in 0..3 {
+        let mut process = run_with(&apart, "10", &[("YEYAK_JOB_DATABASE", &runs)]);
+        sleep(Duration::from_millis(1_000)).await;
+        _ = process.kill().await;
+        apart.query("UPDATE lease SET expire_time = now() WHERE name = 'points-daily' AND expire_time > now()");
+    }
+    let ended = run_with(&apart, "10", &[("YEYAK_JOB_DATABASE", &runs)]).wait().await.expect("our own child");
+
+    assert!(ended.success(), "{ended}");
+    assert_eq!(ask("SELECT sum(wallets) FROM job_range"), WALLETS);
+    assert_eq!(ask("SELECT count(*) FROM job_run WHERE end_time IS NOT NULL"), "1");
+    assert_eq!(apart.query("SELECT count(*) FROM job_run"), "0");
+    let but_ranges = |rows: Vec<(&'static str, String)>| rows.into_iter().filter(|(table, _)| *table != "job_range");
+    assert!(but_ranges(rows(&beside)).eq(but_ranges(rows(&apart))), "{:?}\n{:?}", rows(&beside), rows(&apart));
 }

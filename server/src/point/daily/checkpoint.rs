@@ -1,0 +1,109 @@
+//! How far a run has come: beside the wallets, or in a database of its own.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use super::DAILY;
+use super::store::statement;
+use crate::error::Error;
+use crate::kit::clock::Time;
+use crate::kit::date::Date;
+use crate::kit::tx::Tx;
+
+/// The run of a day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) date: Date,
+    /// What is due until then is done.
+    pub(super) cut: Time,
+    pub(super) is_done: bool,
+}
+
+/// A range of a run: wallets behind `position`, up to `upper` and with it; of the last one, all behind.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub(super) struct Range {
+    pub(super) position: Uuid,
+    pub(super) upper: Option<Uuid>,
+}
+
+#[derive(FromQueryResult)]
+struct Found {
+    cut_time: Time,
+    done: bool,
+}
+
+/// The run of a day.
+pub(super) async fn find(conn: &impl ConnectionTrait, date: Date) -> Result<Option<Run>, Error> {
+    let select = "SELECT cut_time, end_time IS NOT NULL AS done FROM job_run WHERE job = $1 AND run_date = $2";
+    let found = Found::find_by_statement(statement(conn, select, [DAILY.into(), date.into()])).one(conn).await?;
+    Ok(found.map(|found| Run { date, cut: found.cut_time, is_done: found.done }))
+}
+
+/// Writes the begin of a run and its ranges, unless another was faster.
+pub(super) async fn begin(tx: &Tx, run: &Run, (bounds, count): &(Vec<Uuid>, i64), now: Time) -> Result<(), Error> {
+    let insert = "INSERT INTO job_run (job, run_date, cut_time, expected, begin_time, end_time) VALUES ($1, $2, $3, $4, $5, NULL) \
+                  ON CONFLICT (job, run_date) DO NOTHING";
+    let values = [DAILY.into(), run.date.into(), run.cut.into(), (*count).into(), now.into()];
+    if tx.execute_raw(statement(&**tx, insert, values)).await?.rows_affected() == 0 {
+        return Ok(());
+    }
+    let lowers = std::iter::once(Uuid::nil()).chain(bounds.iter().copied());
+    let uppers = bounds.iter().copied().map(Some).chain([None]);
+    for (number, (lower, upper)) in (0_i64..).zip(lowers.zip(uppers)) {
+        let insert = "INSERT INTO job_range (job, run_date, number, position, upper, done, wallets) \
+                      VALUES ($1, $2, $3, $4, $5, $6, 0)";
+        let values = [DAILY.into(), run.date.into(), number.into(), lower.into(), upper.into(), false.into()];
+        tx.execute_raw(statement(&**tx, insert, values)).await?;
+    }
+    Ok(())
+}
+
+/// A range that has not ended, locked until the transaction ends.
+pub(super) async fn open_range(tx: &Tx, (date, number): (Date, i64)) -> Result<Option<Range>, Error> {
+    let lock = if tx.has_others() { " FOR UPDATE" } else { "" };
+    let select = format!(
+        "SELECT position, upper FROM job_range WHERE job = $1 AND run_date = $2 AND number = $3 AND NOT done{lock}"
+    );
+    let values = [DAILY.into(), date.into(), number.into()];
+    Ok(Range::find_by_statement(statement(&**tx, &select, values)).one(&**tx).await?)
+}
+
+/// Moves a range on behind a chunk, or to its end, unless another has.
+pub(super) async fn advance(
+    tx: &Tx,
+    (date, number): (Date, i64),
+    before: Uuid,
+    done: Option<(Uuid, i64)>,
+) -> Result<(), Error> {
+    let update = "UPDATE job_range SET position = $4, done = $5, wallets = wallets + $6 \
+                  WHERE job = $1 AND run_date = $2 AND number = $3 AND position = $7 AND NOT done";
+    let (after, wallets) = done.unwrap_or((before, 0));
+    let values =
+        [DAILY.into(), date.into(), number.into(), after.into(), done.is_none().into(), wallets.into(), before.into()];
+    match tx.execute_raw(statement(&**tx, update, values)).await?.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Error::lost(format!("range {number} of {DAILY} of {date}"))),
+    }
+}
+
+/// Writes that a run has ended, if all of its ranges have.
+pub(super) async fn end(tx: &Tx, date: Date, now: Time) -> Result<(), Error> {
+    let update = "UPDATE job_run SET end_time = $3 WHERE job = $1 AND run_date = $2 AND end_time IS NULL AND NOT EXISTS \
+                  (SELECT 1 FROM job_range WHERE job = $1 AND run_date = $2 AND NOT done)";
+    tx.execute_raw(statement(&**tx, update, [DAILY.into(), date.into(), now.into()])).await?;
+    Ok(())
+}
+
+/// How many wallets a run has done, and how many there were when it began.
+pub(super) async fn progress(conn: &impl ConnectionTrait, date: Date) -> Result<(i64, i64), Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        wallets: i64,
+        expected: i64,
+    }
+    let select = "SELECT CAST(coalesce(sum(r.wallets), 0) AS BIGINT) AS wallets, max(j.expected) AS expected \
+                  FROM job_run AS j JOIN job_range AS r ON r.job = j.job AND r.run_date = j.run_date \
+                  WHERE j.job = $1 AND j.run_date = $2 GROUP BY j.job";
+    let found = Row::find_by_statement(statement(conn, select, [DAILY.into(), date.into()])).one(conn).await?;
+    Ok(found.map_or((0, 0), |row| (row.wallets, row.expected)))
+}
