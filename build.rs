@@ -111,9 +111,14 @@ impl Generated {
                 )?;
             }
             if message.get_field_by_name("page_token").is_some() {
+                // How new a page must be at least is no part of what it is of: who pages may be told of more meanwhile.
+                let least = match message.get_field_by_name("min_version") {
+                    Some(_) => "        bare.min_version = 0;\n",
+                    None => "",
+                };
                 writeln!(
                     self.messages,
-                    "impl crate::Paged for {rust} {{\n    fn page_size(&self) -> i32 {{\n        self.page_size\n    }}\n    fn page_token(&self) -> &str {{\n        &self.page_token\n    }}\n    fn set_page_token(&mut self, token: String) {{\n        self.page_token = token;\n    }}\n    fn arguments(&self) -> Vec<u8> {{\n        let mut bare = self.clone();\n        bare.page_size = 0;\n        bare.page_token.clear();\n        ::prost::Message::encode_to_vec(&bare)\n    }}\n}}"
+                    "impl crate::Paged for {rust} {{\n    fn page_size(&self) -> i32 {{\n        self.page_size\n    }}\n    fn page_token(&self) -> &str {{\n        &self.page_token\n    }}\n    fn set_page_token(&mut self, token: String) {{\n        self.page_token = token;\n    }}\n    fn arguments(&self) -> Vec<u8> {{\n        let mut bare = self.clone();\n        bare.page_size = 0;\n        bare.page_token.clear();\n{least}        ::prost::Message::encode_to_vec(&bare)\n    }}\n}}"
                 )?;
             }
             if message.get_field_by_name("next_page_token").is_some() {

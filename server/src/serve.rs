@@ -181,7 +181,10 @@ impl Platform {
         let gate = gate::open(redis.as_ref());
         let coupons = Coupons::new(kit.clone(), gate, bus.clone(), leases.clone(), stop.tasks.clone());
         let cache = cache::open(redis.as_ref(), kit.clock.clone())?;
-        let runs = schema::open_job_database(&config).await?;
+        let runs = match config.job_database_settings() {
+            Some(settings) => Some(Db::open(&settings).await?),
+            None => None,
+        };
         let points = Points::new(kit.clone(), cache, stop.tasks.clone()).with_job_database(runs);
         let settings = booking_settings(&config);
         let parts = booking::Parts {

@@ -8,6 +8,7 @@ use super::life::COUPONS;
 use super::model::{Booking, Event, Method, State};
 use super::{Bookings, store};
 use crate::coupon::CouponError;
+use crate::coupon::apply::Holder;
 use crate::error::Error;
 use crate::inventory::InventoryError;
 use crate::kit::caller::{Actor, Member};
@@ -265,7 +266,9 @@ impl Bookings {
         self.points.may_take_again(tx, before.id).await?;
         let lines = self.wanted(tx, &before.lines).await?;
         self.evicting_in(tx, || self.inventory.hold(tx, before.id, &lines, None)).await?;
-        self.evicting_in(tx, || self.coupons.take_again(tx, before.id, &before.discounts, actor)).await?;
+        let (booking, member, currency) = (before.id, before.member, before.total.currency);
+        let holder = Holder { booking, member, currency, until: None };
+        self.evicting_in(tx, || self.coupons.take_again(tx, holder, &before.discounts, actor)).await?;
         if let Err(refused) = self.points.take_again(tx, before.id, actor).await {
             // They were there a moment ago: the coupons that were taken since are let go of with all that was written.
             let gone = matches!(refused.fault(), Some(PointError::NotEnough { .. }));

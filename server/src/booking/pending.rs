@@ -108,7 +108,7 @@ impl Bookings {
         let more = self.more_nights(tx, &booking, &pending.line).await?;
         self.inventory.release_pending(tx, booking.id).await?;
         self.inventory.hold(tx, booking.id, &more, pending.expire_time).await?;
-        self.coupons.set_aside(tx, booking.id, &pending.discounts).await?;
+        self.coupons.set_aside(tx, booking.id, booking.total.currency, &pending.discounts).await?;
         store::pending::put(tx, &pending).await?;
         Ok(bill)
     }
@@ -183,11 +183,18 @@ impl Bookings {
     /// Ends the change of a booking that was not paid in time; whether there was one.
     pub(super) async fn expire_change(&self, tx: &Tx, booking: &Booking) -> Result<bool, Error> {
         let now = self.kit.clock.now();
-        let pending = store::pending::of(&**tx, booking.id).await?;
-        if pending.is_none_or(|pending| pending.is_live(now)) {
+        let is_over = async || {
+            let pending = store::pending::of(&**tx, booking.id).await?;
+            Ok::<_, Error>(pending.is_some_and(|pending| !pending.is_live(now)))
+        };
+        if !is_over().await? {
             return Ok(false);
         }
         store::pending::lock(tx, booking).await?;
+        // Another may have taken its place before the lock.
+        if !is_over().await? {
+            return Ok(false);
+        }
         self.drop_pending(tx, booking.id).await?;
         Ok(true)
     }

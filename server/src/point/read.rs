@@ -104,9 +104,12 @@ impl Points {
         let found = match self.wallets.history(&key).await {
             Some(found) => found,
             None => {
-                let found = store::movement::list(self.kit.db.read(), member, wanted, page).await?;
-                // The wallet may have been moved since it was looked at.
-                if found.first().is_none_or(|newest| newest.version <= version) {
+                let conn = self.kit.db.read();
+                // What is at hand may be of a commit that came to nothing; the rows are asked.
+                let stored = store::purse::wallet(conn, member).await?.map_or(0, |wallet| wallet.version);
+                let found = store::movement::list(conn, member, wanted, page).await?;
+                // And the wallet may have been moved since.
+                if stored == version && found.first().is_none_or(|newest| newest.version <= version) {
                     self.wallets.keep_history(&key, version, &found).await;
                 }
                 found

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr, Statement};
-use yeyak_migrations::{Indexes, Migrator, MigratorTrait, make_job_tables, pending};
+use yeyak_migrations::{Indexes, Migrator, MigratorTrait, pending};
 
 use super::ServeError;
 use crate::config::Config;
-use crate::kit::tx::{Db, Tx};
+use crate::kit::tx::Db;
 
 /// What processes that migrate the same PostgreSQL wait for.
 const LOCK: i64 = 0x79_6579_616b;
@@ -125,20 +125,6 @@ pub(super) async fn bring_up(db: &Db, config: &Config) -> Result<(), ServeError>
         schema.step().await.map_err(failed)?;
     }
     schema.unlock().await.map_err(failed)
-}
-
-/// The database that runs of jobs are kept in, with its tables, where that is another.
-pub(super) async fn open_job_database(config: &Config) -> Result<Option<Db>, ServeError> {
-    let Some(settings) = config.job_database_settings() else { return Ok(None) };
-    let db = Db::open(&settings).await?;
-    // One process at a time: two that make a table at the same moment fail each other.
-    let make = async |tx: Tx| {
-        let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
-        tx.execute_unprepared(&lock).await?;
-        Ok(make_job_tables(&*tx).await?)
-    };
-    db.write(make).await.map_err(|error| ServeError::Database(format!("`job_database`: {error}")))?;
-    Ok(Some(db))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Coupons {
             self.reserve(tx, &coupon, holder.booking, holder.until, actor).await?;
             store::held::put(tx, holder.booking, holder.currency, discount).await?;
         }
-        self.count_budgets(tx, Sums::of(discounts)).await
+        self.count_budgets(tx, Sums::of(discounts, holder.currency)).await
     }
 
     /// The booking holds its coupons until another time, or while its payment is under way.

@@ -27,20 +27,26 @@ impl Coupons {
                 None => self.let_go(tx, booking, old, actor).await?,
             }
         }
-        let mut sums = differences(&before, discounts);
+        let mut sums = differences(&before, discounts, currency);
         sums.take(store::set_aside::take(tx, booking).await?);
         self.count_budgets(tx, sums).await
     }
 
     /// The budgets bear what coupons will take off more when a booking has these discounts, whatever becomes of them until then;
     /// in place of what was set aside for the booking before.
-    pub async fn set_aside(&self, tx: &Tx, booking: BookingId, discounts: &[Discount]) -> Result<(), Error> {
+    pub async fn set_aside(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+        currency: Currency,
+        discounts: &[Discount],
+    ) -> Result<(), Error> {
         let before = store::held::of_booking(tx, booking, true).await?;
-        let more = differences(&before, discounts).above_zero();
+        let more = differences(&before, discounts, currency).above_zero();
         let mut sums = more.clone();
         sums.take(store::set_aside::take(tx, booking).await?);
         self.count_budgets(tx, sums).await?;
-        store::set_aside::put(tx, booking, &more.0).await
+        store::set_aside::put(tx, booking, &more.amounts).await
     }
 
     /// Nothing is set aside for a booking any more.
@@ -52,8 +58,8 @@ impl Coupons {
 }
 
 /// What the coupons of a booking take off more or less than before, of which none joins.
-fn differences(before: &[Discount], after: &[Discount]) -> Sums {
-    let mut sums = Sums::default();
+fn differences(before: &[Discount], after: &[Discount], currency: Currency) -> Sums {
+    let mut sums = Sums::new(currency);
     for old in before {
         let new = after.iter().find(|new| new.coupon == old.coupon).map_or(0, Discount::amount);
         sums.add(old.policy, new - old.amount());

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Discount;
+use super::{Discount, Holder};
 use crate::coupon::model::{Coupon, Event, Policy, PolicyId, RefundPolicy, State, end_of_day};
 use crate::coupon::{CouponError, Coupons, store};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Actor;
 use crate::kit::id::BookingId;
+use crate::kit::money::Currency;
 use crate::kit::tx::Tx;
 
 impl Coupons {
@@ -36,22 +37,22 @@ impl Coupons {
     /// A booking that has expired is paid late: it takes its coupons once more, and uses them, if they are all still to be had.
     /// These are the discounts that its price has: a coupon that a move to other dates let go of is its no more. A refusal leaves
     /// nothing behind: the transaction may go on.
-    pub async fn take_again(
-        &self,
-        tx: &Tx,
-        booking: BookingId,
-        priced: &[Discount],
-        actor: &Actor,
-    ) -> Result<(), Error> {
+    pub async fn take_again(&self, tx: &Tx, holder: Holder, priced: &[Discount], actor: &Actor) -> Result<(), Error> {
+        let booking = holder.booking;
         let mut discounts = store::held::of_booking(tx, booking, false).await?;
         discounts.retain(|had| priced.iter().any(|priced| priced.coupon == had.coupon));
         let mut coupons = Vec::with_capacity(discounts.len());
         for discount in &discounts {
             let coupon = self.lock(tx, discount).await?;
             self.can_reserve(&coupon)?;
+            // It may have been given on since.
+            if coupon.member != holder.member {
+                let state = coupon.state;
+                return Err(CouponError::NotAvailable { coupon: coupon.id, state, stale: None }.into());
+            }
             coupons.push(coupon);
         }
-        self.count_budgets(tx, Sums::of(&discounts)).await?;
+        self.count_budgets(tx, Sums::of(&discounts, holder.currency)).await?;
         for coupon in &coupons {
             let held = self.reserve(tx, coupon, booking, None, actor).await?;
             self.move_to(tx, &held, Event::Use, booking, actor).await?;
@@ -101,11 +102,11 @@ impl Coupons {
 
     /// Counts what the coupons of policies take off more or less, which their budgets have to bear: of all, or of none.
     pub(super) async fn count_budgets(&self, tx: &Tx, sums: Sums) -> Result<(), Error> {
-        let counted = || sums.0.iter().filter(|(_, amount)| **amount != 0);
+        let counted = || sums.amounts.iter().filter(|(_, amount)| **amount != 0);
         for (at, (policy, amount)) in counted().enumerate() {
-            if !store::held::count(tx, *policy, *amount).await? {
+            if !store::held::count(tx, *policy, *amount, sums.currency).await? {
                 for (policy, amount) in counted().take(at) {
-                    store::held::count(tx, *policy, -amount).await?;
+                    store::held::count(tx, *policy, -amount, sums.currency).await?;
                 }
                 return Err(CouponError::BudgetSpent(*policy).into());
             }
@@ -116,18 +117,26 @@ impl Coupons {
 
 /// What is counted more, or less, of the budget of each policy.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sums(pub(super) BTreeMap<PolicyId, i64>);
+pub(super) struct Sums {
+    pub(super) amounts: BTreeMap<PolicyId, i64>,
+    /// What of it is more is in.
+    currency: Option<Currency>,
+}
 
 impl Sums {
+    pub(super) fn new(currency: Currency) -> Self {
+        Self { amounts: BTreeMap::new(), currency: Some(currency) }
+    }
+
     /// What these discounts take off.
-    pub(super) fn of(discounts: &[Discount]) -> Self {
-        let mut sums = Self::default();
+    pub(super) fn of(discounts: &[Discount], currency: Currency) -> Self {
+        let mut sums = Self::new(currency);
         discounts.iter().for_each(|discount| sums.add(discount.policy, discount.amount()));
         sums
     }
 
     pub(super) fn add(&mut self, policy: PolicyId, amount: i64) {
-        *self.0.entry(policy).or_default() += amount;
+        *self.amounts.entry(policy).or_default() += amount;
     }
 
     pub(super) fn take(&mut self, amounts: impl IntoIterator<Item = (PolicyId, i64)>) {
@@ -136,6 +145,7 @@ impl Sums {
 
     /// Those alone of which more is counted.
     pub(super) fn above_zero(self) -> Self {
-        Self(self.0.into_iter().filter(|(_, amount)| *amount > 0).collect())
+        let amounts = self.amounts.into_iter().filter(|(_, amount)| *amount > 0).collect();
+        Self { amounts, ..self }
     }
 }

@@ -144,6 +144,11 @@ mod tests {
         let refused = set(Currency::KRW).await.expect_err("a booking in dollars has a coupon");
         let counted = set(dollars).await.expect("counts dollars").value.policy;
 
+        let count = async |currency| {
+            let counted = yeyak.db.write(async |tx| store::held::count(&tx, policy.id, 100, Some(currency)).await);
+            counted.await.expect("counts")
+        };
+        assert_eq!((count(Currency::KRW).await, count(dollars).await), (false, true));
         assert_eq!(refused.reason(), ErrorReason::InvalidFields);
         assert_eq!(coupons.terms(&counted).expect("terms").currency, Some(dollars));
     }

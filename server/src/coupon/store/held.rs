@@ -183,24 +183,33 @@ pub(in crate::coupon) async fn extend(tx: &Tx, booking: BookingId, until: Option
     Ok(())
 }
 
-/// Counts what the coupons of a policy take off more, or less; whether its budget bears it. Without a budget it is counted all
+/// Counts what the coupons of a policy take off more, or less; whether its budget bears it, which is in this currency then. Without a budget it is counted all
 /// the same: one may be set later, and bears what was taken off before.
-pub(in crate::coupon) async fn count(tx: &Tx, id: PolicyId, amount: i64) -> Result<bool, Error> {
-    let budget = || {
-        let of_policy = Query::select()
-            .column(policy::Column::Budget)
-            .from(policy::Entity)
-            .and_where(Expr::col((policy::Entity, policy::Column::Id)).eq(id.0))
-            .take();
-        Expr::SubQuery(None, Box::new(of_policy.into()))
-    };
-    let used = Expr::col(tally::Column::BudgetUsed).add(amount);
+pub(in crate::coupon) async fn count(
+    tx: &Tx,
+    id: PolicyId,
+    amount: i64,
+    currency: Option<Currency>,
+) -> Result<bool, Error> {
     let mut counted = tally::Entity::update_many()
-        .col_expr(tally::Column::BudgetUsed, used.clone())
+        .col_expr(tally::Column::BudgetUsed, Expr::col(tally::Column::BudgetUsed).add(amount))
         .filter(tally::Column::PolicyId.eq(id.0));
     // What becomes less always may.
     if amount > 0 {
-        counted = counted.filter(Condition::any().add(budget().is_null()).add(used.lte(budget())));
+        let column = |column| Expr::col((policy::Entity, column));
+        let used = Expr::col((tally::Entity, tally::Column::BudgetUsed)).add(amount);
+        let currency = currency.map_or_else(String::new, |currency| currency.to_string());
+        let too_much = Condition::any()
+            .add(column(policy::Column::BudgetCurrency).ne(currency))
+            .add(column(policy::Column::Budget).lt(used));
+        let unbearable = Query::select()
+            .expr(Expr::value(1))
+            .from(policy::Entity)
+            .and_where(column(policy::Column::Id).eq(id.0))
+            .and_where(column(policy::Column::Budget).is_not_null())
+            .cond_where(too_much)
+            .take();
+        counted = counted.filter(Expr::exists(unbearable).not());
     }
     Ok(counted.exec(&**tx).await?.rows_affected == 1)
 }

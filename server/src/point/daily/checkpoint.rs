@@ -2,13 +2,14 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use yeyak_migrations::make_job_tables;
 
 use super::DAILY;
 use super::store::statement;
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::date::Date;
-use crate::kit::tx::Tx;
+use crate::kit::tx::{Db, Tx};
 
 /// The run of a day.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,16 @@ pub(super) struct Range {
 struct Found {
     cut_time: Time,
     done: bool,
+}
+
+/// Makes the tables of runs in a database of their own, where they are not there yet.
+pub(super) async fn prepare(runs: &Db) -> Result<(), Error> {
+    let make = async |tx: Tx| {
+        // Two that make a table at the same moment fail each other.
+        tx.take_turn(Uuid::nil()).await?;
+        Ok(make_job_tables(&*tx).await?)
+    };
+    runs.write(make).await
 }
 
 /// The run of a day.

@@ -55,8 +55,7 @@ impl Points {
         let Some((last, wallets)) = store::chunk(tx, range, most).await? else { return Ok(None) };
         let keys = (range.position, last);
         let settled = self.settle_due(tx, keys, run).await?;
-        store::snapshot(tx, keys, run.date).await?;
-        store::note_settled(tx, run.date, &settled).await?;
+        store::snapshot(tx, keys, run.date, &settled).await?;
         let differences = store::compare(tx, keys, run.date).await?;
         if order.repair && differences > 0 {
             store::repair(tx, keys, run.date).await?;

@@ -61,6 +61,9 @@ impl Points {
     /// Begins the run of a day, or goes on with it. What is due by the end of the day in UTC is done; of a day that is not over, what
     /// is due when the run begins.
     async fn begin_day(&self, order: &Order) -> Result<Run, Error> {
+        if let Some(runs) = &self.jobs {
+            checkpoint::prepare(runs).await?;
+        }
         if let Some(run) = checkpoint::find(self.runs().read(), order.date).await? {
             return Ok(run);
         }

@@ -20,14 +20,16 @@ const LIFE: Duration = Duration::from_secs(26 * 3600);
 const TOGETHER: i64 = 2_000;
 
 impl Points {
-    /// Puts the wallets at hand that were moved in the thirty days before a moment, within a share of the database's time; how
+    /// Puts the wallets at hand that were moved in the thirty days before a moment, or since then, within a share of the database's time; how
     /// many that were.
     pub async fn warm(&self, before: Time, share: u8) -> Result<u64, Error> {
         let conn = self.kit.db.read();
+        // What is moved from here on is put there by who moves it.
+        let until = self.now();
         let (mut behind, mut count) = ((before - ACTIVE, Uuid::nil()), 0);
         loop {
             let began = Instant::now();
-            let active = store::active(conn, behind, TOGETHER).await?;
+            let active = store::active(conn, behind, until, TOGETHER).await?;
             let Some((time, last)) = active.last() else { return Ok(count) };
             behind = (*time, last.0);
             let members: Vec<_> = active.iter().map(|(_, member)| *member).collect();

@@ -1,5 +1,7 @@
 //! Wallets with what is in them.
 
+use std::collections::HashSet;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, IntoActiveModel, QuerySelect};
@@ -7,7 +9,7 @@ use sea_orm::{ConnectionTrait, IntoActiveModel, QuerySelect};
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
-use crate::kit::tx::Tx;
+use crate::kit::tx::{Tx, among};
 use crate::point::entity::wallet::{Column, Entity, Model};
 use crate::point::model::{Purse, SpendingId, State, Tally, Wallet};
 use crate::point::store::{lot, spending};
@@ -51,6 +53,17 @@ pub(in crate::point) fn row(wallet: &Wallet, now: Time) -> Model {
 /// A wallet as it is stored.
 pub(in crate::point) async fn wallet(conn: &impl ConnectionTrait, member: MemberId) -> Result<Option<Wallet>, Error> {
     Ok(Entity::find_by_id(member.0).one(conn).await?.map(Wallet::from))
+}
+
+/// Those of some members that have a wallet.
+pub(in crate::point) async fn there(
+    conn: &impl ConnectionTrait,
+    members: &[MemberId],
+) -> Result<HashSet<MemberId>, Error> {
+    let ids = members.iter().map(|member| member.0).collect();
+    let found = Entity::find().select_only().column(Column::MemberId).filter(among(conn, Column::MemberId, ids));
+    let found: Vec<Uuid> = found.into_tuple().all(conn).await?;
+    Ok(found.into_iter().map(MemberId).collect())
 }
 
 /// A wallet with what is in it, as it is stored; an empty one where nothing has moved it yet.

@@ -63,6 +63,23 @@ async fn a_page_of_history_is_kept_and_never_without_what_its_reader_was_told() 
     assert_eq!(history(&desk.admin, &desk.id).await.len(), 1, "of another version");
 }
 
+/// Guard: how new a page must be is no part of what its token is of.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pages_through_a_history_and_is_told_of_more_meanwhile_goes_on() {
+    let desk = Desk::new().await;
+    for _ in 0..6 {
+        earn(&desk.admin, &desk.id, 10).await;
+    }
+    let ask = ListPointMovementsRequest { member_id: desk.id.clone(), page_size: 4, ..Default::default() };
+    let first = desk.admin.points().list_point_movements(ask.clone()).await.expect("lists");
+    earn(&desk.admin, &desk.id, 10).await;
+
+    let next = ListPointMovementsRequest { page_token: first.next_page_token, ..ask };
+    let rest = desk.admin.points().list_point_movements(next).await.expect("goes on");
+
+    assert_eq!((first.movements.len(), rest.movements.len()), (4, 2));
+}
+
 /// Guard: an older wallet never replaces a newer one at hand (`Cache::put` by version).
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_at_hand_never_goes_back_while_many_write_and_read() {

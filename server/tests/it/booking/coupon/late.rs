@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use yeyak::proto::booking::v1::Booking;
 use yeyak::proto::booking::v1::booking::State;
-use yeyak::proto::coupon::v1::{Coupon, CouponPolicy, coupon};
+use yeyak::proto::coupon::v1::{Coupon, CouponPolicy, GiftCouponRequest, coupon};
 use yeyak::proto::payment::v1::payment::State as Paid;
 use yeyak::proto::payment::v1::{GetPaymentRequest, Payment};
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
@@ -13,7 +13,7 @@ use super::{
     Stage, amount_off, change, create, give, grant, hold, look, money, of_group, percent_off, quote, stage, state,
     term, won,
 };
-use crate::harness::Yeyak;
+use crate::harness::{Yeyak, id_of};
 use crate::place::{PRICE, Place, Plan, cancel, get, is, minor, nights, prepare};
 
 /// Money that comes when the hold is over takes the coupon again, or goes back.
@@ -201,5 +201,25 @@ async fn late_money_takes_two_coupons_whose_second_holds_are_both_over() {
         let used = look(&member, coupon).await;
         assert_eq!((used.state(), used.booking_id), (coupon::State::Used, first.id.clone()));
     }
+    yeyak.check().await;
+}
+
+/// Guard: whose the coupon is by now.
+#[tokio::test]
+async fn late_money_takes_no_coupon_that_was_given_on() {
+    let late = Plan { rooms: 9, late: LatePaymentPolicy::AcceptIfAvailable, ..Plan::default() };
+    let Stage { yeyak, place, member, admin } = stage(late).await;
+    let coupon = give(&admin, &member, CouponPolicy { giftable: true, ..amount_off(30_000) }).await;
+    let (first, payment) = paid_behind_our_back(&yeyak, &place, &member, &[&coupon]).await;
+    yeyak.platform.bookings.tidy().await.expect("tidies");
+    let friend = yeyak.member().await;
+    let gift = GiftCouponRequest { id: coupon.id.clone(), recipient_id: id_of(&friend).await, ..Default::default() };
+    member.coupons().gift_coupon(gift).await.expect("gives");
+
+    yeyak.settle().await;
+
+    assert!(is(&get(&member, &first.id).await, State::Expired));
+    assert_eq!(paid(&member, &payment).await, Paid::Refunded);
+    assert_eq!(state(&friend, &coupon).await, coupon::State::Available);
     yeyak.check().await;
 }
