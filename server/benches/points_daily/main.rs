@@ -6,8 +6,8 @@
 //! - `sql_bound`: the bare statements of the same work, in two sessions over half of the keys each, rolled back;
 //! - `offset`, `cursor`, `cursor_batch`: how others have done it, on `--sample` pages of a thousand wallets, from which the whole is
 //!   reckoned (`sampled_wallets` says of how many);
-//! - `ours`: `yeyak job run points-daily` as a process of its own, of yesterday with all of the database's time, and of today so far with
-//!   half of it, while balances are read at a server beside it (`reads_p99_ms`);
+//! - `ours`: `yeyak job run points-daily` as a process of its own, while balances are read at a server beside it (`reads_p99_ms`): of
+//!   yesterday in one session, of today so far in two, and of the day before yesterday in one with half of its time;
 //! - `warm`: putting those balances at hand that were moved in thirty days.
 //!
 //! Wallets, movements and what is checked are said with each; `differences` are wallets that do not agree with their lots and movements.
@@ -32,7 +32,7 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How many balances are read in a second while it runs.
 const READS: u64 = 200;
-/// Of how many wallets.
+/// Of how many wallets. They are at hand, as wallets of which somebody reads are behind the run of the day before.
 const READERS: u64 = 2_000;
 
 struct Plan {
@@ -85,12 +85,15 @@ struct Outcome {
 }
 
 /// Runs the command beside a server whose balances are read.
-async fn ours(stage: &Arc<Stage>, date: NaiveDate, share: u8) -> Result<Outcome, Failure> {
+async fn ours(stage: &Arc<Stage>, date: NaiveDate, sessions: u8, share: u8) -> Result<Outcome, Failure> {
+    for number in 0..READERS {
+        read(stage, number).await?;
+    }
     let done = Arc::new(AtomicBool::new(false));
     let reading = tokio::spawn(reads(stage.clone(), done.clone()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_yeyak"));
     command.args(["job", "run", "points-daily", "--json", "--no-warm", "--date", &date.to_string()]);
-    command.args(["--share", &share.to_string()]).envs(stage.environment());
+    command.args(["--share", &share.to_string(), "--sessions", &sessions.to_string()]).envs(stage.environment());
     let began = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
     let status = format!("/proc/{}/status", child.id());
@@ -116,6 +119,13 @@ async fn ours(stage: &Arc<Stage>, date: NaiveDate, share: u8) -> Result<Outcome,
     Ok(Outcome { seconds, differences, peak_mb: peak / 1024, reads_p99: p99, reads: times.len() })
 }
 
+/// Reads the balance of a reader.
+async fn read(stage: &Stage, number: u64) -> Result<(), Failure> {
+    let member_id = stage.member((number % READERS).wrapping_mul(0x9E37_79B9));
+    stage.admin.points().get_point_balance(GetPointBalanceRequest { member_id, ..Default::default() }).await?;
+    Ok(())
+}
+
 /// So many reads a second, each timed from the moment at which it was due.
 async fn reads(stage: Arc<Stage>, done: Arc<AtomicBool>) -> Vec<Duration> {
     let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / READS));
@@ -124,12 +134,7 @@ async fn reads(stage: Arc<Stage>, done: Arc<AtomicBool>) -> Vec<Duration> {
         let due = ticks.tick().await;
         let stage = stage.clone();
         number += 1;
-        let member_id = stage.member((number % READERS).wrapping_mul(0x9E37_79B9));
-        asked.push(tokio::spawn(async move {
-            let request = GetPointBalanceRequest { member_id, ..Default::default() };
-            let answer = stage.admin.points().get_point_balance(request).await;
-            answer.map(|_| due.elapsed())
-        }));
+        asked.push(tokio::spawn(async move { read(&stage, number).await.map(|()| due.elapsed()) }));
     }
     let mut times = Vec::with_capacity(asked.len());
     for one in asked {
@@ -151,11 +156,13 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
     tell(&stage, line("offset", others::offset(&stage, plan.sample).await?));
     tell(&stage, line("cursor", others::cursor(&stage, plan.sample).await?));
     tell(&stage, line("cursor_batch", others::cursor_batch(&stage, plan.sample * 10).await?));
-    for (date, share) in [(yesterday, 100), (today, 50)] {
-        let Outcome { seconds: took, differences, peak_mb, reads_p99, reads } = ours(&stage, date, share).await?;
+    let runs = [(yesterday, 1, 100), (today, 2, 100), (yesterday - Days::new(1), 1, 50)];
+    for (date, sessions, share) in runs {
+        let Outcome { seconds: took, differences, peak_mb, reads_p99, reads } =
+            ours(&stage, date, sessions, share).await?;
         let ratio = took / seconds;
         let more = format!(
-            r#","date":"{date}","share":{share},"to_bound":{ratio:.2},"peak_rss_mb":{peak_mb},"reads":{reads},"reads_p99_ms":{reads_p99:.2}"#
+            r#","date":"{date}","sessions":{sessions},"share":{share},"to_bound":{ratio:.2},"peak_rss_mb":{peak_mb},"reads":{reads},"reads_p99_ms":{reads_p99:.2}"#
         );
         tell(&stage, Line { strategy: "ours", seconds: took, differences, more });
     }
@@ -164,8 +171,8 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
     let seconds = began.elapsed().as_secs_f64();
     println!(r#"{{"bench":"points_daily","strategy":"warm","wallets":{warm},"seconds":{seconds:.1}}}"#);
     let snapshots = stage.count("SELECT count(*) FROM point_snapshot WHERE run_date > DATE '2000-01-01'").await?;
-    if u64::try_from(snapshots) != Ok(2 * stage.loaded.wallets) {
-        return Err(format!("{snapshots} snapshots were kept in two days").into());
+    if u64::try_from(snapshots) != Ok(3 * stage.loaded.wallets) {
+        return Err(format!("{snapshots} snapshots were kept in three days").into());
     }
     let stage = Arc::try_unwrap(stage).map_err(|_| "the stage is still in use")?;
     stage.stop().await

@@ -145,8 +145,7 @@ impl Bookings {
         let confirmed = Booking { expire_time: None, ..self.decide(&paying, Event::Capture)? };
         self.put(tx, &paying, &confirmed, Event::Capture, &actor).await?;
         self.inventory.sell(tx, booking.id).await?;
-        self.coupons.use_held(tx, booking.id, &actor).await?;
-        self.points.commit(tx, booking.id, &actor).await?;
+        self.use_holds(tx, booking, &actor).await?;
         Ok(confirmed)
     }
 

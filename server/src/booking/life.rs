@@ -32,7 +32,7 @@ impl Bookings {
                 let wanted = self.kit.clock.now() + self.settings.hold;
                 let expire_time = Some(wanted.min(before.hold_limit_time).max(before.expire_time.unwrap_or(wanted)));
                 let after = Booking { expire_time, ..after };
-                let extend = async |tx: Tx| self.extend_holds(&tx, id, expire_time, &caller.actor()).await;
+                let extend = async |tx: Tx| self.extend_holds(&tx, &before, expire_time, &caller.actor()).await;
                 self.simple_move(&before, after, Event::Extend, &caller.actor(), &record, extend).await
             })
             .await
@@ -42,13 +42,29 @@ impl Bookings {
     pub(super) async fn extend_holds(
         &self,
         tx: &Tx,
-        id: BookingId,
+        booking: &Booking,
         until: Option<Time>,
         actor: &Actor,
     ) -> Result<(), Error> {
-        self.inventory.extend(tx, id, until).await?;
-        self.coupons.extend(tx, id, until).await?;
-        self.points.extend(tx, id, until, actor).await
+        self.inventory.extend(tx, booking.id, until).await?;
+        if !booking.discounts.is_empty() {
+            self.coupons.extend(tx, booking.id, until).await?;
+        }
+        if booking.points > 0 {
+            self.points.extend(tx, booking.id, until, actor).await?;
+        }
+        Ok(())
+    }
+
+    /// A booking that is paid uses what it holds beside its nights.
+    pub(super) async fn use_holds(&self, tx: &Tx, booking: &Booking, actor: &Actor) -> Result<(), Error> {
+        if !booking.discounts.is_empty() {
+            self.coupons.use_held(tx, booking.id, actor).await?;
+        }
+        if booking.points > 0 {
+            self.points.commit(tx, booking.id, actor).await?;
+        }
+        Ok(())
     }
 
     /// Says yes to a request to book: it is held for the time of a new hold, to be paid.
@@ -64,7 +80,7 @@ impl Bookings {
             Booking { expire_time, hold_limit_time, ..after }
         };
         let extend = async |tx: Tx, _: Booking, held: Booking| {
-            self.extend_holds(&tx, id, held.expire_time, &caller.actor()).await
+            self.extend_holds(&tx, &held, held.expire_time, &caller.actor()).await
         };
         self.by_seller(caller, id, ("ApproveBooking", Event::Approve), key, held, extend).await
     }

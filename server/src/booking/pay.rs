@@ -81,7 +81,7 @@ impl Payable for Bookings {
         let after = Booking { expire_time: Some(self.kit.clock.now() + self.settings.paying), ..after };
         self.put(tx, &before, &after, Event::BeginPayment, actor).await?;
         // From here on the nights are kept until the provider's answer is final.
-        self.extend_holds(tx, id, None, actor).await
+        self.extend_holds(tx, &before, None, actor).await
     }
 
     async fn received(&self, tx: &Tx, purpose: Purpose, taken: Taken<'_>, actor: &Actor) -> Result<Received, Error> {
@@ -101,8 +101,7 @@ impl Payable for Bookings {
         }
         if payable {
             self.confirm(tx, &before, amount, Event::Capture, actor).await?;
-            self.coupons.use_held(tx, id, actor).await?;
-            self.points.commit(tx, id, actor).await?;
+            self.use_holds(tx, &before, actor).await?;
             self.earn_points(tx, &before, amount, actor).await?;
             return Ok(Received::Accepted);
         }
@@ -145,7 +144,7 @@ impl Payable for Bookings {
         let expire_time = Some((now + self.settings.hold).min(before.hold_limit_time.max(now)));
         let after = Booking { expire_time, ..after };
         self.put(tx, &before, &after, Event::PaymentFailed, actor).await?;
-        self.extend_holds(tx, id, expire_time, actor).await
+        self.extend_holds(tx, &before, expire_time, actor).await
     }
 
     async fn accept_late(&self, tx: &Tx, id: BookingId, amount: Money, actor: &Actor) -> Result<(), Error> {

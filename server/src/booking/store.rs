@@ -6,7 +6,8 @@ pub(super) mod pending;
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
+use sea_orm::sea_query::LockType;
+use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect, SelectTwo};
 
 use super::entity::{booking, event, line};
 use super::model::{Booking, Guest, Line, Method, State};
@@ -177,14 +178,32 @@ async fn with_lines(conn: &impl ConnectionTrait, kit: &Kit, rows: Vec<booking::M
 }
 
 pub(super) async fn find(conn: &impl ConnectionTrait, kit: &Kit, id: BookingId) -> Result<Option<Booking>, Error> {
-    let row = booking::Entity::find_by_id(id.0).one(conn).await?;
-    Ok(with_lines(conn, kit, row.into_iter().collect()).await?.pop())
+    whole(kit, by_id(id).all(conn).await?)
 }
 
 /// A booking, locked until the transaction ends.
 pub(super) async fn find_in(tx: &Tx, kit: &Kit, id: BookingId) -> Result<Option<Booking>, Error> {
-    let row = booking::Entity::find_by_id(id.0).lock_exclusive().one(&**tx).await?;
-    Ok(with_lines(&**tx, kit, row.into_iter().collect()).await?.pop())
+    let mut found = by_id(id);
+    QuerySelect::query(&mut found).lock_with_tables(LockType::Update, [booking::Entity]);
+    whole(kit, found.all(&**tx).await?)
+}
+
+/// A booking and its lines, in one statement: it has at least one.
+fn by_id(id: BookingId) -> SelectTwo<booking::Entity, line::Entity> {
+    let lines = booking::Entity::belongs_to(line::Entity).from(booking::Column::Id).to(line::Column::BookingId);
+    booking::Entity::find_by_id(id.0)
+        .join(JoinType::InnerJoin, lines.into())
+        .select_also(line::Entity)
+        .order_by_asc(line::Column::Line)
+}
+
+fn whole(kit: &Kit, rows: Vec<(booking::Model, Option<line::Model>)>) -> Result<Option<Booking>, Error> {
+    let (mut booking, mut lines) = (None, Vec::with_capacity(rows.len()));
+    for (row, line) in rows {
+        lines.extend(line.map(read_line).transpose()?);
+        booking = Some(row);
+    }
+    booking.map(|row| read(kit, row, lines)).transpose()
 }
 
 /// Locks a booking until the transaction ends. SQLite has one writer, and nothing to lock.

@@ -69,7 +69,8 @@ impl Bookings {
             bus.publish(id);
             bus.publish(ROOMS);
         });
-        self.kit.outbox.put(tx, Cause { aggregate: booking.id.0, version: booking.version, actor }, &news).await
+        self.kit.outbox.put(tx, Cause { aggregate: booking.id.0, version: booking.version, actor }, &news);
+        Ok(())
     }
 
     /// A booking by its id, whosever it is.

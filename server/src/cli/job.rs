@@ -64,6 +64,9 @@ pub(super) struct Daily {
     /// Of `points-daily`: how much of the database's time it takes, in hundredths.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 50)]
     share: u8,
+    /// Of `points-daily`: how many ranges of wallets are worked on at once; each keeps a core of the database busy.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8), default_value_t = 1)]
+    sessions: u8,
 }
 
 impl Job {
@@ -139,7 +142,8 @@ impl Daily {
             shown.set_message(format!("{} of {} wallets, {:.0} a second, {left} to go", at.done, at.all, at.rate));
         };
         let progress = Arc::new(progress);
-        let order = Order { date, repair: self.repair, share: self.share, warm: !self.no_warm, progress };
+        let Self { repair, share, sessions, no_warm, .. } = *self;
+        let order = Order { date, repair, share, sessions, warm: !no_warm, progress };
         let began = Instant::now();
         let outcome = platform.jobs.run_as_leader(&platform.points.daily(order)).await;
         let released = platform.jobs.release().await;

@@ -28,6 +28,7 @@ impl Coupons {
             cause: cause.to_owned(),
             booking_id: booking.map(|booking| booking.to_string()).unwrap_or_default(),
         };
-        self.kit.outbox.put(tx, Cause { aggregate: after.id.0, version: after.version, actor }, &news).await
+        self.kit.outbox.put(tx, Cause { aggregate: after.id.0, version: after.version, actor }, &news);
+        Ok(())
     }
 }

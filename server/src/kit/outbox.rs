@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use prost::{Message, Name};
-use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, ConnectionTrait};
 
 use super::caller::Actor;
 use super::clock::Clock;
@@ -42,21 +42,10 @@ impl Outbox {
         Self { ids, clock, news: News::new(db.clone(), "yeyak_outbox") }
     }
 
-    /// Writes an event, to be published once the transaction has committed.
-    pub async fn put<E: Message + Name>(&self, tx: &Tx, cause: Cause<'_>, event: &E) -> Result<(), Error> {
-        Entity::insert(self.row(cause, event)).exec_without_returning(&**tx).await?;
+    /// Has an event written with the transaction, to be published once it has committed.
+    pub fn put<E: Message + Name>(&self, tx: &Tx, cause: Cause<'_>, event: &E) {
+        tx.write_events([self.row(cause, event)]);
         self.news.tell_on_commit(tx);
-        Ok(())
-    }
-
-    /// Writes events that come together.
-    pub async fn put_all<E: Message + Name>(&self, tx: &Tx, news: &[(Cause<'_>, E)]) -> Result<(), Error> {
-        for some in news.chunks(TOGETHER) {
-            let rows = some.iter().map(|(cause, event)| self.row(*cause, event));
-            Entity::insert_many(rows).exec_without_returning(&**tx).await?;
-        }
-        self.news.tell_on_commit(tx);
-        Ok(())
     }
 
     fn row<E: Message + Name>(&self, cause: Cause<'_>, event: &E) -> ActiveModel {
@@ -73,6 +62,14 @@ impl Outbox {
             claim_time: ActiveValue::Set(None),
         }
     }
+}
+
+/// Writes the events of a transaction.
+pub(super) async fn write(conn: &impl ConnectionTrait, events: Vec<ActiveModel>) -> Result<(), Error> {
+    for some in events.chunks(TOGETHER) {
+        Entity::insert_many(some.iter().cloned()).exec_without_returning(conn).await?;
+    }
+    Ok(())
 }
 
 #[sea_orm::model]
@@ -93,3 +90,37 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::NotFound;
+    use crate::harness::Harness;
+    use yeyak_proto::yeyak::payment::v1::WebhookReceived;
+
+    /// Guard: events are left by what is kept alone, and written before the commit.
+    #[tokio::test]
+    async fn events_are_written_with_what_they_tell_of_and_go_with_what_is_refused() {
+        let yeyak = Harness::new().await;
+        let actor = Actor("a test".to_owned());
+        let event = WebhookReceived { provider: "test".to_owned(), payment_id: String::new() };
+
+        let put = async |number: u128| {
+            let write = async |tx: Tx| {
+                for version in 1..=3 {
+                    let cause = Cause { aggregate: Uuid::from_u128(number), version, actor: &actor };
+                    yeyak.kit.outbox.put(&tx, cause, &event);
+                }
+                if number % 3 == 0 { Err(NotFound::new("number", number).into()) } else { Ok(()) }
+            };
+            yeyak.db.write(write).await
+        };
+
+        let outcomes = futures::future::join_all((0..60).map(put)).await;
+
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 40);
+        let told = Entity::find().all(yeyak.db.read()).await.expect("reads");
+        assert_eq!(told.len(), 120);
+        assert!(told.iter().all(|row| row.aggregate.as_u128() % 3 != 0));
+    }
+}

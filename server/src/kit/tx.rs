@@ -3,7 +3,8 @@
 //! Promises:
 //! - what `write` returned as done is on disk;
 //! - a body that fails leaves nothing behind, and nothing else of its batch fails with it;
-//! - what was put with [`Tx::on_commit`] runs after the commit, also when its word was lost; never after a refusal.
+//! - what was put with [`Tx::on_commit`] runs after the commit, also when its word was lost; never after a refusal;
+//! - events are written with what they tell of, all of them in one statement at the end.
 
 mod batch;
 mod lane;
@@ -25,6 +26,7 @@ use self::batch::Batches;
 pub use self::lane::as_job;
 pub use self::open::DatabaseSettings;
 use self::replica::Replica;
+use super::outbox;
 use crate::error::{Error, Unavailable};
 
 /// How often a body is run again when the database asks for it.
@@ -55,17 +57,35 @@ enum Writes {
 #[derive(Clone)]
 pub struct Tx {
     transaction: Arc<DatabaseTransaction>,
-    hooks: Hooks,
+    later: Arc<Mutex<Later>>,
+}
+
+/// What an operation leaves for the end of its transaction.
+#[derive(Default)]
+struct Later {
+    /// Written before the commit.
+    events: Vec<outbox::ActiveModel>,
+    /// Run behind it.
+    hooks: Vec<Hook>,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;
-type Hooks = Arc<Mutex<Vec<Hook>>>;
 
 impl Tx {
+    fn new(transaction: &Arc<DatabaseTransaction>) -> (Self, Arc<Mutex<Later>>) {
+        let later = Arc::<Mutex<Later>>::default();
+        (Self { transaction: transaction.clone(), later: later.clone() }, later)
+    }
+
+    /// Has events written at the end of the transaction.
+    pub(super) fn write_events(&self, events: impl IntoIterator<Item = outbox::ActiveModel>) {
+        self.later.lock().expect("nothing panics while it pushes").events.extend(events);
+    }
+
     /// Runs something, quick and infallible, once the transaction is on disk, or may be: a cache told, a watcher woken. Whoever
     /// hears of it looks at the rows.
     pub fn on_commit(&self, hook: impl FnOnce() + Send + 'static) {
-        self.hooks.lock().expect("nothing panics while it pushes").push(Box::new(hook));
+        self.later.lock().expect("nothing panics while it pushes").hooks.push(Box::new(hook));
     }
 
     /// Whether other transactions may change rows at the same moment. SQLite has one writer.
@@ -261,13 +281,18 @@ where
     F: Fn(Tx) -> Fut,
     Fut: Future<Output = Result<T, Error>>,
 {
-    let hooks = Hooks::default();
     let transaction = Arc::new(pool.begin().await?);
-    let tx = Tx { transaction: transaction.clone(), hooks: hooks.clone() };
-    let outcome = patiently(op(tx)).await;
+    let (tx, later) = Tx::new(&transaction);
+    let outcome = patiently(async {
+        let value = op(tx).await?;
+        let Later { events, hooks } = taken(&later);
+        outbox::write(&*transaction, events).await?;
+        Ok((value, hooks))
+    })
+    .await;
     let transaction = sole(transaction)?;
     match outcome {
-        Ok(value) => {
+        Ok((value, hooks)) => {
             // A server that is gone without a word answers nothing: whether the commit is on its disk is not known then.
             let committed = match timeout(PATIENCE, transaction.commit()).await {
                 Ok(committed) => committed.map_err(|error| Error::from(error).of_commit()),
@@ -276,7 +301,7 @@ where
             // A cache that goes on with what was may be wrong then; one that reads again is not.
             let may_be = committed.as_ref().err().is_none_or(|error| error.fault::<Unavailable>().is_some());
             if may_be {
-                run(&hooks);
+                run(hooks);
             }
             committed.map(|()| value)
         }
@@ -306,8 +331,11 @@ fn sole(transaction: Arc<DatabaseTransaction>) -> Result<DatabaseTransaction, Er
     Arc::try_unwrap(transaction).map_err(|_| Error::internal("an operation kept its transaction"))
 }
 
-fn run(hooks: &Hooks) {
-    let hooks = std::mem::take(&mut *hooks.lock().expect("nothing panics while it pushes"));
+fn taken(later: &Mutex<Later>) -> Later {
+    std::mem::take(&mut *later.lock().expect("nothing panics while it pushes"))
+}
+
+fn run(hooks: Vec<Hook>) {
     for hook in hooks {
         hook();
     }

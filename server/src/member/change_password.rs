@@ -57,7 +57,7 @@ impl Members {
                 store::revoke_others(&*tx, id, caller.session, now).await?;
                 store::insert_login(&*tx, &self.kit, Some(id), Outcome::PasswordChanged, origin).await?;
                 let cause = Cause { aggregate: id.0, version: old.profile.version + 1, actor: &caller.actor() };
-                self.kit.outbox.put(&tx, cause, &event).await?;
+                self.kit.outbox.put(&tx, cause, &event);
                 let liveness = self.liveness.clone();
                 tx.on_commit(move || liveness.forget_member(id));
                 Ok(())

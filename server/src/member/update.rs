@@ -64,7 +64,7 @@ impl Members {
         let updated = updated.ok_or_else(|| NotFound::new("member", id))?.profile;
         let cause = Cause { aggregate: id.0, version: updated.version, actor: &caller.actor() };
         let event = pb::MemberUpdated { member_id: id.to_string(), fields: command.fields.clone() };
-        self.kit.outbox.put(tx, cause, &event).await?;
+        self.kit.outbox.put(tx, cause, &event);
         Ok(updated)
     }
 }

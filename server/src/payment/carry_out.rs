@@ -125,7 +125,8 @@ impl Payments {
                 }
                 ledger::transfer(&tx, &self.kit, &transfer).await?;
                 let Some(payment) = store::payment(&*tx, payment.id).await? else { return Ok(()) };
-                self.announce(&tx, &payment, actor).await
+                self.announce(&tx, &payment, actor);
+                Ok(())
             })
             .await
             .or_else(|error| if error.is_lost() { Ok(()) } else { Err(error) })

@@ -159,7 +159,7 @@ impl Payments {
             begun.counted = begun.state == State::Captured;
         }
         let begun = store::update(&**tx, begun, now).await?;
-        self.announce(tx, &begun, actor).await?;
+        self.announce(tx, &begun, actor);
         if let Some(record) = record {
             record.put(tx, begun.id.0).await?;
         }

@@ -156,10 +156,10 @@ impl Payments {
         if let Some(retired) = retired {
             let over = Payment { state: State::Expired, ..retired.clone() };
             let over = store::update(&**tx, over, self.kit.clock.now()).await?;
-            self.announce(tx, &over, actor).await?;
+            self.announce(tx, &over, actor);
         }
         store::insert(&**tx, &new).await?;
-        self.announce(tx, &new, actor).await?;
+        self.announce(tx, &new, actor);
         Ok(new)
     }
 }

@@ -135,7 +135,7 @@ impl Payments {
             Some(reason) => self.decide(tx, &taken, self.refund_id(), taken.captured, reason.as_str()).await?,
             None => taken,
         };
-        self.announce(tx, &taken, actor).await?;
+        self.announce(tx, &taken, actor);
         Ok(taken)
     }
 
@@ -152,7 +152,7 @@ impl Payments {
         }
         let over = Payment { state, failure, next_ask_time: None, ..payment };
         let over = store::update(&**tx, over, self.kit.clock.now()).await?;
-        self.announce(tx, &over, actor).await?;
+        self.announce(tx, &over, actor);
         Ok(over)
     }
 
@@ -187,7 +187,7 @@ impl Payments {
         let next = Payment { state, next_ask_time: Some(now + wait), ask_count: payment.ask_count + 1, ..payment };
         let next = store::update(&**tx, next, now).await?;
         if news {
-            self.announce(tx, &next, actor).await?;
+            self.announce(tx, &next, actor);
         }
         Ok(next)
     }
@@ -199,7 +199,7 @@ impl Payments {
     }
 
     /// Puts the news of an attempt into the outbox.
-    pub(super) async fn announce(&self, tx: &Tx, payment: &Payment, actor: &Actor) -> Result<(), Error> {
+    pub(super) fn announce(&self, tx: &Tx, payment: &Payment, actor: &Actor) {
         let state = payment.state_at(self.kit.clock.now(), self.settings.paying);
         let event = pb::PaymentChanged {
             payment_id: payment.id.to_string(),
@@ -207,7 +207,7 @@ impl Payments {
             to: super::convert::state(state).into(),
         };
         let cause = Cause { aggregate: payment.id.0, version: payment.version, actor };
-        self.kit.outbox.put(tx, cause, &event).await
+        self.kit.outbox.put(tx, cause, &event);
     }
 }
 

@@ -67,7 +67,7 @@ impl Payments {
                     0 => payment,
                     _ => self.decide(&tx, &payment, refund, back, &command.reason).await?,
                 };
-                self.announce(&tx, &payment, &actor).await?;
+                self.announce(&tx, &payment, &actor);
                 record.put(&tx, payment.id.0).await?;
                 Ok(payment)
             });
@@ -97,7 +97,7 @@ impl Payments {
             let part = Money { minor: left.min(most.minor), ..most };
             if part.minor > 0 {
                 let payment = self.decide(tx, &payment, self.refund_id(), part, reason).await?;
-                self.announce(tx, &payment, actor).await?;
+                self.announce(tx, &payment, actor);
                 left -= part.minor;
             }
         }

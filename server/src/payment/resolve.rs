@@ -44,7 +44,7 @@ impl Payments {
                     let reason = Reason::Resolved.as_str();
                     payment = self.decide(&tx, &payment, self.refund_id(), payment.captured, reason).await?;
                 }
-                self.announce(&tx, &payment, &actor).await?;
+                self.announce(&tx, &payment, &actor);
                 record.put(&tx, payment.id.0).await?;
                 Ok(payment)
             });

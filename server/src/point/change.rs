@@ -121,8 +121,11 @@ impl Points {
         let transfers: Vec<_> = all.iter().map(|one| (TransferId(one.id.0), transfer(one))).collect();
         ledger::transfer_all(tx, &transfers, first.now()).await?;
         store::movement::insert(tx, &all, &actor.0).await?;
-        let news: Vec<_> = purses.iter().map(|(purse, recorded)| news(purse, recorded, actor)).collect();
-        self.kit.outbox.put_all(tx, &news).await
+        for (purse, recorded) in purses {
+            let (cause, news) = news(purse, recorded, actor);
+            self.kit.outbox.put(tx, cause, &news);
+        }
+        Ok(())
     }
 
     /// When it is.

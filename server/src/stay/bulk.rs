@@ -88,7 +88,7 @@ impl Stays {
                 store::calendar::put_rules(&tx, rules.iter().copied()).await?;
                 store::calendar::put_prices(&tx, prices.iter().copied()).await?;
                 for property in &properties {
-                    self.announce(&tx, seller, property, Part::Property).await?;
+                    self.announce(&tx, seller, property, Part::Property);
                 }
                 Ok(())
             })

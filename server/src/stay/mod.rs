@@ -95,11 +95,11 @@ impl Stays {
     async fn touch(&self, tx: &Tx, seller: &Seller, id: PropertyId, part: Part) -> Result<Property, Error> {
         let touched = store::property::touch(tx, seller.id, id, self.kit.clock.now()).await?;
         let property = touched.ok_or_else(|| NotFound::new("property", id))?;
-        self.announce(tx, seller, &property, part).await?;
+        self.announce(tx, seller, &property, part);
         Ok(property)
     }
 
-    async fn announce(&self, tx: &Tx, seller: &Seller, property: &Property, part: Part) -> Result<(), Error> {
+    fn announce(&self, tx: &Tx, seller: &Seller, property: &Property, part: Part) {
         let event = PropertyChanged {
             property_id: property.id.to_string(),
             seller_id: property.seller.to_string(),
@@ -107,9 +107,8 @@ impl Stays {
         };
         let actor = seller.actor();
         let cause = Cause { aggregate: property.id.0, version: property.revision, actor: &actor };
-        self.kit.outbox.put(tx, cause, &event).await?;
+        self.kit.outbox.put(tx, cause, &event);
         self.catalogue.changes_with(tx, property.id);
-        Ok(())
     }
 }
 

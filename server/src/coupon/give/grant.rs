@@ -118,7 +118,7 @@ impl Coupons {
         };
         let issued = pb::IssuedCoupon { coupon_id: coupon.id.to_string(), member_id: coupon.member.to_string() };
         let news = pb::CouponsIssued { policy_id: policy.id.to_string(), coupons: vec![issued] };
-        self.kit.outbox.put(tx, Cause { aggregate: coupon.id.0, version: 1, actor: to.actor }, &news).await?;
+        self.kit.outbox.put(tx, Cause { aggregate: coupon.id.0, version: 1, actor: to.actor }, &news);
         Ok(coupon)
     }
 

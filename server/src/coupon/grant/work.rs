@@ -132,7 +132,8 @@ impl Coupons {
         });
         let news = pb::CouponsIssued { policy_id: policy.id.to_string(), coupons: coupons.collect() };
         let actor = Actor(run.created_by.clone());
-        self.kit.outbox.put(tx, Cause { aggregate: run.id.0, version: run.version, actor: &actor }, &news).await
+        self.kit.outbox.put(tx, Cause { aggregate: run.id.0, version: run.version, actor: &actor }, &news);
+        Ok(())
     }
 
     /// A member is given one coupon by a run, whatever becomes of its position.

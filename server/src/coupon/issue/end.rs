@@ -130,7 +130,7 @@ impl Coupons {
                 let told = store::policy::told(&tx, policy.id, cause).await?;
                 if told {
                     let cause = Cause { aggregate: policy.id.0, version: policy.version, actor: &actor };
-                    self.kit.outbox.put(&tx, cause, &event).await?;
+                    self.kit.outbox.put(&tx, cause, &event);
                 }
                 Ok(told)
             })

@@ -75,11 +75,11 @@ impl Coupons {
         receipts.dedup();
         let issued = store::coupon::issue(tx, &receipts, now).await?;
         self.kit.crash.point("coupon.issuing")?;
-        self.announce_issued(tx, &issued, &Actor(accepted.actor.clone())).await?;
+        self.announce_issued(tx, &issued, &Actor(accepted.actor.clone()));
         Ok(issued)
     }
 
-    async fn announce_issued(&self, tx: &Tx, issued: &[Issued], actor: &Actor) -> Result<(), Error> {
+    fn announce_issued(&self, tx: &Tx, issued: &[Issued], actor: &Actor) {
         let mut by_policy: BTreeMap<PolicyId, Vec<&Issued>> = BTreeMap::new();
         for coupon in issued {
             by_policy.entry(coupon.policy).or_default().push(coupon);
@@ -94,10 +94,9 @@ impl Coupons {
                     CouponsIssued { policy_id: policy.to_string(), coupons: together.iter().map(tell).collect() };
                 // Each such event stands for itself, as the one that it follows from.
                 let aggregate = together.first().map_or(policy.0, |coupon| coupon.id.0);
-                self.kit.outbox.put(tx, Cause { aggregate, version: 1, actor }, &event).await?;
+                self.kit.outbox.put(tx, Cause { aggregate, version: 1, actor }, &event);
             }
         }
-        Ok(())
     }
 }
 

@@ -51,7 +51,7 @@ impl Coupons {
             .write(async |tx| {
                 for (policy, receipts) in &by_policy {
                     for together in receipts.chunks(TOGETHER) {
-                        self.announce_accepted(&tx, *policy, together.iter().copied(), &actor).await?;
+                        self.announce_accepted(&tx, *policy, together.iter().copied(), &actor);
                     }
                 }
                 Ok(())

@@ -111,7 +111,7 @@ impl Coupons {
             lost_places = rows.iter().map(|row| row.id).filter(|id| !ruling.written.contains(id)).collect();
         }
         look(tx, &mut ruling, wants, &lost_places).await?;
-        self.announce(tx, &ruling, wants).await?;
+        self.announce(tx, &ruling, wants);
         Ok(ruling)
     }
 
@@ -163,26 +163,28 @@ impl Coupons {
         Ok(fitting)
     }
 
-    async fn announce(&self, tx: &Tx, ruling: &Ruling, wants: &[Want]) -> Result<(), Error> {
+    fn announce(&self, tx: &Tx, ruling: &Ruling, wants: &[Want]) {
         let written = wants.iter().filter(|want| ruling.written.contains(&want.id));
-        let Some(first) = written.clone().next() else { return Ok(()) };
-        self.announce_accepted(tx, ruling.policy.id, written.map(|want| want.id), &Actor(first.actor.clone())).await
+        if let Some(first) = written.clone().next() {
+            let actor = Actor(first.actor.clone());
+            self.announce_accepted(tx, ruling.policy.id, written.map(|want| want.id), &actor);
+        }
     }
 
     /// Has the coupons of receipts issued. Each such event stands for itself: none has to wait for another of its policy.
-    pub(super) async fn announce_accepted(
+    pub(super) fn announce_accepted(
         &self,
         tx: &Tx,
         policy: PolicyId,
         receipts: impl Iterator<Item = ReceiptId> + Clone,
         actor: &Actor,
-    ) -> Result<(), Error> {
-        let Some(first) = receipts.clone().next() else { return Ok(()) };
+    ) {
+        let Some(first) = receipts.clone().next() else { return };
         let event = CouponsAccepted {
             policy_id: policy.to_string(),
             receipt_ids: receipts.map(|receipt| receipt.to_string()).collect(),
         };
-        self.kit.outbox.put(tx, Cause { aggregate: first.0, version: 1, actor }, &event).await
+        self.kit.outbox.put(tx, Cause { aggregate: first.0, version: 1, actor }, &event);
     }
 }
 

@@ -11,8 +11,9 @@ use sea_orm::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Hooks, PATIENCE, Tx, patiently, run, sole};
+use super::{Hook, Later, PATIENCE, Tx, patiently, run, sole, taken};
 use crate::error::{Error, Unavailable};
+use crate::kit::outbox;
 
 /// The most operations in one commit: the first of them waits for the last.
 const LIMIT: usize = 256;
@@ -89,7 +90,9 @@ struct Batch {
     transaction: Arc<DatabaseTransaction>,
     members: usize,
     /// Who waits for the commit, and what runs behind it; nothing does for what was refused.
-    waiting: Vec<(oneshot::Sender<Result<(), Error>>, Hooks)>,
+    waiting: Vec<(oneshot::Sender<Result<(), Error>>, Vec<Hook>)>,
+    /// What those whose work is kept have to tell.
+    events: Vec<outbox::ActiveModel>,
     broken: Option<Error>,
     /// Whether the savepoint that is open holds work to keep. It is released together with the opening of the next one, the last
     /// by the commit: a statement less for each operation.
@@ -105,7 +108,7 @@ impl Batch {
         };
         let transaction = Arc::new(connection.begin_with_options(options).await?);
         transaction.execute_unprepared("SAVEPOINT op").await?;
-        Ok(Self { transaction, members: 0, waiting: Vec::new(), broken: None, holds_work: false })
+        Ok(Self { transaction, members: 0, waiting: Vec::new(), events: Vec::new(), broken: None, holds_work: false })
     }
 
     async fn give(&mut self, offer: oneshot::Sender<Turn>) -> Result<(), Error> {
@@ -116,43 +119,51 @@ impl Batch {
         if self.holds_work {
             self.transaction.execute_unprepared("RELEASE op; SAVEPOINT op").await?;
         }
-        let hooks = Hooks::default();
         let (keep, kept) = oneshot::channel();
         let (commit, committed) = oneshot::channel();
-        let tx = Tx { transaction: self.transaction.clone(), hooks: hooks.clone() };
+        let (tx, later) = Tx::new(&self.transaction);
         let offered = offer.send(Turn { tx, keep, committed }).is_ok();
-        let verdict = if offered { self.wait(kept).await } else { None };
+        let verdict = if offered { verdict(&self.transaction, kept).await } else { None };
         self.holds_work = verdict == Some(true);
         if !self.holds_work {
             self.transaction.execute_unprepared("ROLLBACK TO op").await?;
         }
         match verdict {
-            Some(true) => self.waiting.push((commit, hooks)),
-            Some(false) => self.waiting.push((commit, Hooks::default())),
+            Some(true) => {
+                let Later { events, hooks } = taken(&later);
+                self.events.extend(events);
+                self.waiting.push((commit, hooks));
+            }
+            Some(false) => self.waiting.push((commit, Vec::new())),
             None => {}
         }
         Ok(())
     }
 
-    /// Whether the operation's work is to be kept; none when nobody is left to say, or to be believed: a handle that is not
-    /// gone could write behind the savepoint's end, for nobody.
-    async fn wait(&self, kept: oneshot::Receiver<bool>) -> Option<bool> {
-        let verdict = tokio::time::timeout(PATIENCE * 2, kept).await.ok()?.ok()?;
-        (Arc::strong_count(&self.transaction) == 1).then_some(verdict)
-    }
-
     async fn commit(self) {
-        let Self { transaction, waiting, broken, .. } = self;
+        let Self { transaction, waiting, events, broken, .. } = self;
         let outcome = match (broken, sole(transaction)) {
-            (None, Ok(transaction)) => transaction.commit().await.map_err(Error::from),
+            (None, Ok(transaction)) => finish(transaction, events).await,
             (Some(error), _) | (None, Err(error)) => Err(error),
         };
         for (committed, hooks) in waiting {
             if outcome.is_ok() {
-                run(&hooks);
+                run(hooks);
             }
             // A caller that went away has its answer in the record of its request.
             _ = committed.send(outcome.clone());
         }
     }
+}
+
+/// Whether the operation's work is to be kept; none when nobody is left to say, or to be believed: a handle that is not gone
+/// could write behind the savepoint's end, for nobody.
+async fn verdict(transaction: &Arc<DatabaseTransaction>, kept: oneshot::Receiver<bool>) -> Option<bool> {
+    let verdict = tokio::time::timeout(PATIENCE * 2, kept).await.ok()?.ok()?;
+    (Arc::strong_count(transaction) == 1).then_some(verdict)
+}
+
+async fn finish(transaction: DatabaseTransaction, events: Vec<outbox::ActiveModel>) -> Result<(), Error> {
+    outbox::write(&transaction, events).await?;
+    Ok(transaction.commit().await?)
 }

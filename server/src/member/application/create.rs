@@ -59,7 +59,7 @@ impl Members {
                         }
                         store::insert(&*tx, &application).await?;
                         let cause = Cause { aggregate: application.id.0, version: 1, actor: &caller.actor() };
-                        self.kit.outbox.put(&tx, cause, &event).await?;
+                        self.kit.outbox.put(&tx, cause, &event);
                         record.put(&tx, application.id.0).await
                     })
                     .await?;

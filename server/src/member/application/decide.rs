@@ -37,7 +37,7 @@ impl Members {
                         }
                         store::decide(&*tx, &decided).await?;
                         let cause = Cause { aggregate: id.0, version: 2, actor: &admin.actor() };
-                        self.kit.outbox.put(&tx, cause, &event(&decided)).await?;
+                        self.kit.outbox.put(&tx, cause, &event(&decided));
                         record.put(&tx, id.0).await
                     })
                     .await?;

@@ -65,7 +65,7 @@ impl Members {
         let cause = Cause { aggregate: id.0, version: store::version(&**tx, id).await?, actor: &change.actor };
         let role = convert::role(change.role).into();
         let news = pb::RoleChanged { member_id: id.to_string(), role, granted: change.granted };
-        self.kit.outbox.put(tx, cause, &news).await?;
+        self.kit.outbox.put(tx, cause, &news);
         let liveness = self.liveness.clone();
         tx.on_commit(move || liveness.forget_member(id));
         Ok(())

@@ -29,6 +29,8 @@ use crate::kit::job::Job;
 pub const DAILY: &str = "points-daily";
 /// How much of the database's time a run takes, in hundredths, where nothing else is said.
 const SHARE: u8 = 50;
+/// How many ranges are worked on at once, where nothing else is said: each keeps a core of the database busy.
+const SESSIONS: u8 = 1;
 
 /// What a run is to do.
 #[derive(Clone)]
@@ -39,6 +41,9 @@ pub struct Order {
     pub repair: bool,
     /// How much of the database's time it takes, in hundredths: 1 to 100.
     pub share: u8,
+    /// How many ranges of wallets are worked on at once, 1 to 8: each keeps a core of the database busy. SQLite, which has one
+    /// writer, does one.
+    pub sessions: u8,
     /// Whether the balances of wallets that were moved of late are put at hand.
     pub warm: bool,
     /// Is told how far it is.
@@ -78,7 +83,7 @@ pub struct Report {
 impl Order {
     /// The run of a day, as its schedule has it.
     pub fn of(date: Date) -> Self {
-        Self { date, repair: false, share: SHARE, warm: true, progress: Arc::new(|_| {}) }
+        Self { date, repair: false, share: SHARE, sessions: SESSIONS, warm: true, progress: Arc::new(|_| {}) }
     }
 }
 

@@ -40,7 +40,7 @@ impl Stays {
                             return Err(StayError::LimitReached { limit: "properties", maximum: LIMIT }.into());
                         }
                         store::property::insert_many(&tx, slice::from_ref(&property)).await?;
-                        self.announce(&tx, seller, &property, Part::Property).await?;
+                        self.announce(&tx, seller, &property, Part::Property);
                         record.put(&tx, property.id.0).await
                     })
                     .await?;

@@ -37,7 +37,7 @@ impl Desk {
     }
 
     async fn try_run(&self, order: Order) -> Result<u64, yeyak_server::error::Error> {
-        self.yeyak.platform.points.daily(Order { share: 100, ..order }).run().await
+        self.yeyak.platform.points.daily(Order { share: 100, sessions: 2, ..order }).run().await
     }
 
     async fn counts(&self, date: &str) -> Counts {

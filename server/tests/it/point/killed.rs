@@ -38,7 +38,7 @@ fn run(installation: &Installation) -> Child {
 fn run_with(installation: &Installation, share: &str, variables: &[(&str, &str)]) -> Child {
     let mut run = command(installation);
     run.envs(variables.iter().copied());
-    run.args(["job", "run", "points-daily", "--share", share, "--json"]).stdout(Stdio::null());
+    run.args(["job", "run", "points-daily", "--share", share, "--sessions", "2", "--json"]).stdout(Stdio::null());
     run.spawn().expect("starts")
 }
 

@@ -19,7 +19,7 @@ use crate::kit::Kit;
 use crate::kit::caller::Actor;
 use crate::kit::clock::{ManualClock, Time};
 use crate::kit::outbox::Cause;
-use crate::kit::tx::{DatabaseSettings, Db};
+use crate::kit::tx::{DatabaseSettings, Db, Tx};
 
 /// How long a test waits for what must come.
 pub(in crate::backend::queue) const PATIENCE: Duration = Duration::from_secs(60);
@@ -158,5 +158,9 @@ pub(in crate::backend::queue) async fn put(kit: &Kit, aggregate: Uuid, version: 
     let actor = Actor("a test".to_owned());
     let event = WebhookReceived { provider: "test".to_owned(), payment_id: version.to_string() };
     let cause = Cause { aggregate, version, actor: &actor };
-    kit.db.write(async |tx| kit.outbox.put(&tx, cause, &event).await).await.unwrap();
+    let put = async |tx: Tx| {
+        kit.outbox.put(&tx, cause, &event);
+        Ok(())
+    };
+    kit.db.write(put).await.unwrap();
 }
