@@ -8,7 +8,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row};
 use crate::Failure;
 use crate::stage::Stage;
 
-/// As many as the daily run has.
+/// As many as the daily run may have.
 const SESSIONS: usize = 2;
 
 const NEWS: &str = "

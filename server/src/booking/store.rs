@@ -6,7 +6,6 @@ pub(super) mod pending;
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect, SelectTwo};
 
 use super::entity::{booking, event, line};
@@ -181,11 +180,11 @@ pub(super) async fn find(conn: &impl ConnectionTrait, kit: &Kit, id: BookingId) 
     whole(kit, by_id(id).all(conn).await?)
 }
 
-/// A booking, locked until the transaction ends.
+/// A booking, locked until the transaction ends. Read behind the lock: a joined row that was waited for would come with the lines
+/// of before.
 pub(super) async fn find_in(tx: &Tx, kit: &Kit, id: BookingId) -> Result<Option<Booking>, Error> {
-    let mut found = by_id(id);
-    QuerySelect::query(&mut found).lock_with_tables(LockType::Update, [booking::Entity]);
-    whole(kit, found.all(&**tx).await?)
+    lock(tx, id).await?;
+    find(&**tx, kit, id).await
 }
 
 /// A booking and its lines, in one statement: it has at least one.

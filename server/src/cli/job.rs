@@ -65,7 +65,7 @@ pub(super) struct Daily {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 50)]
     share: u8,
     /// Of `points-daily`: how many ranges of wallets are worked on at once; each keeps a core of the database busy.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8), default_value_t = 1)]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2), default_value_t = 1)]
     sessions: u8,
 }
 

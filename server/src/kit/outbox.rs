@@ -14,8 +14,8 @@ use super::trace;
 use super::tx::{Db, Tx};
 use crate::error::Error;
 
-/// How many events a statement writes.
-const TOGETHER: usize = 500;
+/// How many events a statement writes where there are many: of few numbers, since each is a statement to be prepared.
+const SIZES: [usize; 4] = [256, 64, 16, 8];
 
 /// What changed, and who changed it.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +65,11 @@ impl Outbox {
 }
 
 /// Writes the events of a transaction.
-pub(super) async fn write(conn: &impl ConnectionTrait, events: Vec<ActiveModel>) -> Result<(), Error> {
-    for some in events.chunks(TOGETHER) {
-        Entity::insert_many(some.iter().cloned()).exec_without_returning(conn).await?;
+pub(super) async fn write(conn: &impl ConnectionTrait, mut events: Vec<ActiveModel>) -> Result<(), Error> {
+    while !events.is_empty() {
+        let left = events.len();
+        let size = SIZES.into_iter().find(|size| *size <= left).unwrap_or(left);
+        Entity::insert_many(events.drain(..size)).exec_without_returning(conn).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! - what `write` returned as done is on disk;
 //! - a body that fails leaves nothing behind, and nothing else of its batch fails with it;
 //! - what was put with [`Tx::on_commit`] runs after the commit, also when its word was lost; never after a refusal;
-//! - events are written with what they tell of, all of them in one statement at the end.
+//! - events are written with what they tell of, at the end: those of an operation together, on SQLite those of its batch.
 
 mod batch;
 mod lane;

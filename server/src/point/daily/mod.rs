@@ -41,7 +41,7 @@ pub struct Order {
     pub repair: bool,
     /// How much of the database's time it takes, in hundredths: 1 to 100.
     pub share: u8,
-    /// How many ranges of wallets are worked on at once, 1 to 8: each keeps a core of the database busy. SQLite, which has one
+    /// How many ranges of wallets are worked on at once, 1 or 2: each keeps a core of the database busy. SQLite, which has one
     /// writer, does one.
     pub sessions: u8,
     /// Whether the balances of wallets that were moved of late are put at hand.
