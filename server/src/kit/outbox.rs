@@ -113,7 +113,7 @@ mod tests {
                     let cause = Cause { aggregate: Uuid::from_u128(number), version, actor: &actor };
                     yeyak.kit.outbox.put(&tx, cause, &event);
                 }
-                if number % 3 == 0 { Err(NotFound::new("number", number).into()) } else { Ok(()) }
+                if number.is_multiple_of(3) { Err(NotFound::new("number", number).into()) } else { Ok(()) }
             };
             yeyak.db.write(write).await
         };
@@ -123,6 +123,6 @@ mod tests {
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 40);
         let told = Entity::find().all(yeyak.db.read()).await.expect("reads");
         assert_eq!(told.len(), 120);
-        assert!(told.iter().all(|row| row.aggregate.as_u128() % 3 != 0));
+        assert!(told.iter().all(|row| !row.aggregate.as_u128().is_multiple_of(3)));
     }
 }

@@ -12,7 +12,7 @@ use yeyak::proto::member::v1::{
     ApproveSellerApplicationRequest, CreateApiKeyRequest, CreateSellerApplicationRequest, GetMemberRequest,
 };
 use yeyak::proto::payment::v1::Payment;
-use yeyak::{Client, Options};
+use yeyak::{Client, ErrorReason, Options};
 use yeyak_server::backend::provider::simulator::Fault;
 use yeyak_server::backend::provider::{Answer, Confirm};
 use yeyak_server::config::{Config, Sources};
@@ -188,9 +188,16 @@ impl Yeyak {
         installation
     }
 
-    /// Does everything that is due: webhooks, events, jobs.
+    /// Does everything that is due: webhooks, events, jobs. A broker that takes long to be reached, as on a busy machine, is tried
+    /// again, as workers do.
     pub(crate) async fn settle(&self) {
-        self.platform.settle().await.expect("settles");
+        for _ in 0..10 {
+            match self.platform.settle().await {
+                Err(away) if away.reason() == ErrorReason::DependencyUnavailable => {}
+                settled => return settled.expect("settles"),
+            }
+        }
+        panic!("the services of the platform stay away");
     }
 
     /// The promises of the platform hold, at this moment.

@@ -86,11 +86,13 @@ async fn serve(connection: DatabaseConnection, mut waiting: mpsc::Receiver<onesh
     }
 }
 
+type Waiting = (oneshot::Sender<Result<(), Error>>, Vec<Hook>);
+
 struct Batch {
     transaction: Arc<DatabaseTransaction>,
     members: usize,
     /// Who waits for the commit, and what runs behind it; nothing does for what was refused.
-    waiting: Vec<(oneshot::Sender<Result<(), Error>>, Vec<Hook>)>,
+    waiting: Vec<Waiting>,
     /// What those whose work is kept have to tell.
     events: Vec<outbox::ActiveModel>,
     broken: Option<Error>,
