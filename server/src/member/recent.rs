@@ -39,16 +39,31 @@ where
 
     /// The value of a key, loaded unless it was a moment ago.
     pub(super) async fn get(&self, key: K, load: impl Future<Output = Result<V, Error>>) -> Result<V, Error> {
-        if let Some(known) = self.known.get(&key) {
+        if let Some(known) = self.known(&key) {
             return Ok(known);
         }
-        let before = self.forgotten.load(Ordering::SeqCst);
+        let before = self.forgotten();
         let loaded = load.await?;
-        self.known.insert(key.clone(), loaded.clone());
-        if self.forgotten.load(Ordering::SeqCst) != before {
+        self.keep(key, loaded.clone(), before);
+        Ok(loaded)
+    }
+
+    /// The value of a key, if it was read a moment ago.
+    pub(super) fn known(&self, key: &K) -> Option<V> {
+        self.known.get(key)
+    }
+
+    /// What was forgotten until now, for [`Self::keep`] behind a read that begins now.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Keeps a value that was read, unless something was forgotten since the read began.
+    pub(super) fn keep(&self, key: K, value: V, forgotten_before: u64) {
+        self.known.insert(key.clone(), value);
+        if self.forgotten() != forgotten_before {
             self.known.invalidate(&key);
         }
-        Ok(loaded)
     }
 
     /// Looks again when this key is next asked for.

@@ -5,12 +5,10 @@ use uuid::Uuid;
 use super::Members;
 use super::error::MemberError;
 use super::model::{Profile, Refresh, Session};
-use super::recent::Recent;
 use super::store::{self, Origin};
 use super::token::TokenPair;
 use crate::error::{Error, NotFound};
-use crate::kit::Kit;
-use crate::kit::caller::{Member, Roles, SessionId};
+use crate::kit::caller::{Member, SessionId};
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::{Reply, RequestKey};
 
@@ -19,48 +17,6 @@ use crate::kit::idempotency::{Reply, RequestKey};
 pub(super) struct Opened {
     pub(super) member: Profile,
     pub(super) tokens: TokenPair,
-}
-
-/// Which sessions live, and what their members may do, as the database had it two seconds ago at most.
-#[derive(Clone, Debug)]
-pub(super) struct Liveness {
-    kit: Kit,
-    sessions: Recent<SessionId, Option<(MemberId, Roles)>>,
-    roles: Recent<MemberId, Option<Roles>>,
-}
-
-impl Liveness {
-    pub(super) fn new(kit: Kit) -> Self {
-        Self { kit, sessions: Recent::new(), roles: Recent::new() }
-    }
-
-    /// The member of a live session.
-    pub(super) async fn member(&self, id: SessionId) -> Result<Option<(MemberId, Roles)>, Error> {
-        let load = async {
-            let now = self.kit.clock.now();
-            let conn = self.kit.db.read();
-            let session = store::session(conn, id).await?.filter(|session| session.is_live(now));
-            let Some(Session { member, .. }) = session else { return Ok(None) };
-            Ok(store::roles(conn, member).await?.map(|roles| (member, roles)))
-        };
-        self.sessions.get(id, load).await
-    }
-
-    /// What a member may do, when there is such a member.
-    pub(super) async fn roles(&self, id: MemberId) -> Result<Option<Roles>, Error> {
-        self.roles.get(id, store::roles(self.kit.db.read(), id)).await
-    }
-
-    /// Looks again at the next call of this session.
-    pub(super) fn forget(&self, id: SessionId) {
-        self.sessions.forget(&id);
-    }
-
-    /// Looks again at the next call of any session of this member, and at the next call for them.
-    pub(super) fn forget_member(&self, id: MemberId) {
-        self.sessions.forget_all(move |known| known.is_some_and(|(member, _)| member == id));
-        self.roles.forget(&id);
-    }
 }
 
 impl Members {

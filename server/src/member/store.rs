@@ -1,7 +1,9 @@
 //! The queries of members, one a function.
 
+use std::collections::HashMap;
+
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, QueryOrder, QuerySelect, SqlErr};
+use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, JoinType, QueryOrder, QuerySelect, SqlErr};
 
 use super::entity::{login_event, member, session};
 use super::error::MemberError;
@@ -14,6 +16,7 @@ use crate::kit::date::Tz;
 use crate::kit::id::MemberId;
 use crate::kit::keyring::Purpose;
 use crate::kit::page::Page;
+use crate::kit::tx::among;
 
 /// An account, with what proves whose it is.
 #[derive(Clone, Debug)]
@@ -203,6 +206,28 @@ pub(super) async fn insert_session(conn: &impl ConnectionTrait, session: &Sessio
 
 pub(super) async fn session(conn: &impl ConnectionTrait, id: SessionId) -> Result<Option<Session>, Error> {
     Ok(session::Entity::find_by_id(id.0).one(conn).await?.map(Session::from))
+}
+
+/// Which of these sessions live, of whom, and what those may do.
+pub(super) async fn live(
+    conn: &impl ConnectionTrait,
+    ids: &[SessionId],
+    now: Time,
+) -> Result<HashMap<SessionId, (MemberId, Roles)>, Error> {
+    let of = session::Entity::belongs_to(member::Entity).from(session::Column::MemberId).to(member::Column::Id);
+    let found: Vec<(Uuid, Uuid, bool, bool)> = session::Entity::find()
+        .select_only()
+        .columns([session::Column::Id, session::Column::MemberId])
+        .columns([member::Column::Seller, member::Column::Admin])
+        .join(JoinType::InnerJoin, of.into())
+        .filter(among(conn, session::Column::Id, ids.iter().map(|id| id.0).collect()))
+        .filter(session::Column::RevokeTime.is_null())
+        .filter(session::Column::ExpireTime.gt(now))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let live = |(id, member, seller, admin)| (SessionId(id), (MemberId(member), Roles { seller, admin }));
+    Ok(found.into_iter().map(live).collect())
 }
 
 pub(super) async fn session_of(
