@@ -6,7 +6,7 @@ pub(super) mod pending;
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect, SelectTwo};
+use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
 
 use super::entity::{booking, event, line};
 use super::model::{Booking, Guest, Line, Method, State};
@@ -177,7 +177,7 @@ async fn with_lines(conn: &impl ConnectionTrait, kit: &Kit, rows: Vec<booking::M
 }
 
 pub(super) async fn find(conn: &impl ConnectionTrait, kit: &Kit, id: BookingId) -> Result<Option<Booking>, Error> {
-    whole(kit, by_id(id).all(conn).await?)
+    one(conn, kit, booking::Entity::find_by_id(id.0)).await
 }
 
 /// A booking, locked until the transaction ends. Read behind the lock: a joined row that was waited for would come with the lines
@@ -187,22 +187,13 @@ pub(super) async fn find_in(tx: &Tx, kit: &Kit, id: BookingId) -> Result<Option<
     find(&**tx, kit, id).await
 }
 
-/// A booking and its lines, in one statement: it has at least one.
-fn by_id(id: BookingId) -> SelectTwo<booking::Entity, line::Entity> {
+/// A booking and its lines, of which it has at least one, in one statement.
+async fn one(conn: &impl ConnectionTrait, kit: &Kit, found: Select<booking::Entity>) -> Result<Option<Booking>, Error> {
     let lines = booking::Entity::belongs_to(line::Entity).from(booking::Column::Id).to(line::Column::BookingId);
-    booking::Entity::find_by_id(id.0)
-        .join(JoinType::InnerJoin, lines.into())
-        .select_also(line::Entity)
-        .order_by_asc(line::Column::Line)
-}
-
-fn whole(kit: &Kit, rows: Vec<(booking::Model, Option<line::Model>)>) -> Result<Option<Booking>, Error> {
-    let (mut booking, mut lines) = (None, Vec::with_capacity(rows.len()));
-    for (row, line) in rows {
-        lines.extend(line.map(read_line).transpose()?);
-        booking = Some(row);
-    }
-    booking.map(|row| read(kit, row, lines)).transpose()
+    let found = found.join(JoinType::InnerJoin, lines.into()).select_with(line::Entity);
+    let found = found.order_by_asc(line::Column::Line).all(conn).await?;
+    let Some((row, lines)) = found.into_iter().next() else { return Ok(None) };
+    read(kit, row, lines.into_iter().map(read_line).collect::<Result<_, _>>()?).map(Some)
 }
 
 /// Locks a booking until the transaction ends. SQLite has one writer, and nothing to lock.
@@ -220,12 +211,8 @@ pub(super) async fn find_by_code(
     code: &str,
     email: &str,
 ) -> Result<Option<Booking>, Error> {
-    let row = booking::Entity::find()
-        .filter(booking::Column::Code.eq(code))
-        .filter(booking::Column::GuestEmailIndex.eq(email_index(kit, email)))
-        .one(conn)
-        .await?;
-    Ok(with_lines(conn, kit, row.into_iter().collect()).await?.pop())
+    let found = booking::Entity::find().filter(booking::Column::Code.eq(code));
+    one(conn, kit, found.filter(booking::Column::GuestEmailIndex.eq(email_index(kit, email)))).await
 }
 
 /// Whose bookings a list has.

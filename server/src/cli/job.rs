@@ -15,7 +15,7 @@ use crate::config::Sources;
 use crate::kit::clock::words;
 use crate::kit::date::{self, Date};
 use crate::kit::suggest::did_you_mean;
-use crate::point::{Counts, DAILY, Order, Progress};
+use crate::point::{Counts, DAILY, MOST_SESSIONS, Order, Progress};
 use crate::serve::{Platform, World};
 
 /// Lists the work that repeats, and runs it by hand.
@@ -65,7 +65,7 @@ pub(super) struct Daily {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 50)]
     share: u8,
     /// Of `points-daily`: how many ranges of wallets are worked on at once; each keeps a core of the database busy.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2), default_value_t = 1)]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_SESSIONS)), default_value_t = 1)]
     sessions: u8,
 }
 

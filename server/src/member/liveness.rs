@@ -15,7 +15,8 @@ use crate::kit::caller::{Roles, SessionId};
 use crate::kit::id::MemberId;
 
 /// How many sessions one statement looks up: of few numbers, since each is a statement to be prepared.
-const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
+const SIZES: [usize; 5] = [1, 4, 16, 64, MOST];
+const MOST: usize = 256;
 /// How many statements are under way: while one is, those who come wait for the next.
 const FLIGHTS: usize = 2;
 
@@ -79,7 +80,11 @@ impl Liveness {
     }
 
     async fn look_up(&self, ids: &[SessionId]) -> Result<HashMap<SessionId, (MemberId, Roles)>, Error> {
-        store::live(self.kit.db.read(), &padded(ids), self.kit.clock.now()).await
+        let mut found = HashMap::with_capacity(ids.len());
+        for some in ids.chunks(MOST) {
+            found.extend(store::live(self.kit.db.read(), &padded(some), self.kit.clock.now()).await?);
+        }
+        Ok(found)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Asked) -> T) -> T {
@@ -106,7 +111,7 @@ struct Flight {
 impl Flight {
     async fn fly(mut self) {
         while let Some(asked) = self.next() {
-            let ids: Vec<_> = asked.iter().map(|(id, _)| *id).collect();
+            let ids: Vec<_> = asked.keys().copied().collect();
             let before = self.liveness.sessions.forgotten();
             let found = self.liveness.look_up(&ids).await;
             for (id, answers) in asked {
@@ -122,16 +127,12 @@ impl Flight {
         }
     }
 
-    /// Those who wait, as many as are looked up together; with none, the flight has ended.
-    fn next(&mut self) -> Option<Vec<(SessionId, Vec<oneshot::Sender<Answer>>)>> {
-        let most = SIZES[SIZES.len() - 1];
+    /// All who wait; with none, the flight has ended.
+    fn next(&mut self) -> Option<HashMap<SessionId, Vec<oneshot::Sender<Answer>>>> {
         let next = self.liveness.with(|asked| {
-            let ids: Vec<_> = asked.waiting.keys().take(most).copied().collect();
-            if ids.is_empty() {
-                asked.flights -= 1;
-                return None;
-            }
-            Some(ids.into_iter().filter_map(|id| asked.waiting.remove_entry(&id)).collect())
+            let waiting = std::mem::take(&mut asked.waiting);
+            asked.flights -= usize::from(waiting.is_empty());
+            (!waiting.is_empty()).then_some(waiting)
         });
         self.has_landed = next.is_none();
         next
@@ -149,12 +150,73 @@ impl Drop for Flight {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
+    use super::super::model::{Profile, Session};
+    use super::super::store::Account;
     use super::*;
     use crate::harness::Harness;
 
-    /// Guard: one statement for those who ask at once, and a flight that lands tells the next to take off.
+    /// A member, a seller or not, with a session that ends at a moment.
+    async fn member(yeyak: &Harness, number: usize, seller: bool, life: TimeDelta) -> Session {
+        let now = yeyak.kit.clock.now();
+        let profile = Profile {
+            id: MemberId::new(&yeyak.kit.ids, now),
+            email: format!("member{number}@example.kr").parse().expect("an address"),
+            display_name: String::new(),
+            phone: String::new(),
+            locale: "ko".to_owned(),
+            time_zone: chrono_tz::Asia::Seoul,
+            roles: Roles { seller, admin: false },
+            version: 1,
+            create_time: now,
+            update_time: now,
+        };
+        let session = Session {
+            id: SessionId::new(&yeyak.kit.ids, now),
+            member: profile.id,
+            generation: 1,
+            address: String::new(),
+            user_agent: String::new(),
+            create_time: now,
+            refresh_time: now,
+            expire_time: now + life,
+            revoke_time: None,
+        };
+        let account = Account { profile, password_hash: String::new() };
+        let conn = yeyak.db.schema_connection();
+        store::insert_account(conn, &yeyak.kit, &account).await.expect("inserts");
+        store::insert_session(conn, &session).await.expect("inserts");
+        session
+    }
+
+    /// Guard: each is given the answer about its own session, and only those that live are found.
     #[tokio::test]
-    async fn whoever_asks_at_once_is_answered_and_unknown_sessions_do_not_live() {
+    async fn those_who_ask_at_once_are_told_each_of_their_own_session() {
+        let yeyak = Harness::new().await;
+        let liveness = Liveness::new(yeyak.kit.clone());
+        let day = TimeDelta::days(1);
+        let mut sessions = Vec::new();
+        for number in 0..12 {
+            sessions.push(
+                member(&yeyak, number, number.is_multiple_of(2), if number.is_multiple_of(3) { -day } else { day })
+                    .await,
+            );
+        }
+        store::revoke(yeyak.db.schema_connection(), sessions[1].id, yeyak.kit.clock.now()).await.expect("revokes");
+
+        let answers = futures::future::join_all(sessions.iter().map(|session| liveness.member(session.id))).await;
+
+        for (number, (session, answer)) in sessions.iter().zip(answers).enumerate() {
+            let lives = !number.is_multiple_of(3) && number != 1;
+            let roles = Roles { seller: number.is_multiple_of(2), admin: false };
+            assert_eq!(answer.expect("is looked up"), lives.then_some((session.member, roles)), "{number}");
+        }
+    }
+
+    /// Guard: a flight that has landed lets the next take off.
+    #[tokio::test]
+    async fn unknown_sessions_do_not_live_and_nobody_is_left_waiting() {
         let yeyak = Harness::new().await;
         let liveness = Liveness::new(yeyak.kit.clone());
         let now = yeyak.kit.clock.now();

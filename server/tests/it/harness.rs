@@ -12,10 +12,11 @@ use yeyak::proto::member::v1::{
     ApproveSellerApplicationRequest, CreateApiKeyRequest, CreateSellerApplicationRequest, GetMemberRequest,
 };
 use yeyak::proto::payment::v1::Payment;
-use yeyak::{Client, ErrorReason, Options};
+use yeyak::{Client, Options};
 use yeyak_server::backend::provider::simulator::Fault;
 use yeyak_server::backend::provider::{Answer, Confirm};
 use yeyak_server::config::{Config, Sources};
+use yeyak_server::error::Unavailable;
 use yeyak_server::kit::clock::{ManualClock, Time};
 use yeyak_server::kit::id::Ids;
 use yeyak_server::kit::money::Money;
@@ -193,11 +194,11 @@ impl Yeyak {
     pub(crate) async fn settle(&self) {
         for _ in 0..10 {
             match self.platform.settle().await {
-                Err(away) if away.reason() == ErrorReason::DependencyUnavailable => {}
+                Err(error) if error.fault::<Unavailable>().is_some_and(|away| away.what == "RabbitMQ") => {}
                 settled => return settled.expect("settles"),
             }
         }
-        panic!("the services of the platform stay away");
+        panic!("RabbitMQ stays away");
     }
 
     /// The promises of the platform hold, at this moment.

@@ -165,6 +165,7 @@ async fn verdict(transaction: &Arc<DatabaseTransaction>, kept: oneshot::Receiver
     (Arc::strong_count(transaction) == 1).then_some(verdict)
 }
 
+/// Writes what is to be told and commits; where the one fails, all fails as if the other had.
 async fn finish(transaction: DatabaseTransaction, events: Vec<outbox::ActiveModel>) -> Result<(), Error> {
     outbox::write(&transaction, events).await?;
     Ok(transaction.commit().await?)

@@ -31,6 +31,8 @@ pub const DAILY: &str = "points-daily";
 const SHARE: u8 = 50;
 /// How many ranges are worked on at once, where nothing else is said: each keeps a core of the database busy.
 const SESSIONS: u8 = 1;
+/// The most: a database of runs has a connection for each of them, and one to tell how far the run is.
+pub const MOST_SESSIONS: u8 = 2;
 
 /// What a run is to do.
 #[derive(Clone)]
@@ -41,7 +43,7 @@ pub struct Order {
     pub repair: bool,
     /// How much of the database's time it takes, in hundredths: 1 to 100.
     pub share: u8,
-    /// How many ranges of wallets are worked on at once, 1 or 2: each keeps a core of the database busy. SQLite, which has one
+    /// How many ranges of wallets are worked on at once, from 1 to [`MOST_SESSIONS`]: each keeps a core of the database busy. SQLite, which has one
     /// writer, does one.
     pub sessions: u8,
     /// Whether the balances of wallets that were moved of late are put at hand.

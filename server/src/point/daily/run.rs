@@ -6,7 +6,7 @@ use chrono::{Days, NaiveTime};
 use futures::future::try_join_all;
 
 use super::checkpoint::{self, Run};
-use super::{Counts, DAILY, Order, Progress, Report, store};
+use super::{Counts, DAILY, MOST_SESSIONS, Order, Progress, Report, store};
 use crate::error::Error;
 use crate::kit::date::Date;
 use crate::kit::tx::Db;
@@ -24,7 +24,7 @@ impl Points {
         }
         let began = Instant::now();
         let (before, _) = checkpoint::progress(self.runs().read(), run.date).await?;
-        let sessions = if self.kit.db.is_shared() { usize::from(order.sessions.clamp(1, 2)) } else { 1 };
+        let sessions = if self.kit.db.is_shared() { usize::from(order.sessions.clamp(1, MOST_SESSIONS)) } else { 1 };
         let numbers: Vec<Vec<i64>> = (0..sessions).map(|at| (0..RANGES).skip(at).step_by(sessions).collect()).collect();
         try_join_all(numbers.iter().map(|numbers| self.run_ranges(order, &run, numbers, (began, before)))).await?;
         if order.warm {
