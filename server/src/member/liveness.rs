@@ -150,6 +150,8 @@ impl Drop for Flight {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chrono::TimeDelta;
 
     use super::super::model::{Profile, Session};
@@ -242,7 +244,8 @@ mod tests {
         drop(Flight { liveness: liveness.clone(), has_landed: false });
 
         let id = SessionId::new(&yeyak.kit.ids, yeyak.kit.clock.now());
-        assert!(matches!(liveness.member(id).await, Ok(None)));
+        let answer = tokio::time::timeout(Duration::from_secs(20), liveness.member(id)).await.expect("is answered");
+        assert!(matches!(answer, Ok(None)));
     }
 
     #[test]
