@@ -34,6 +34,8 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 const READS: u64 = 200;
 /// Of how many wallets. They are at hand, as wallets of which somebody reads are behind the run of the day before.
 const READERS: u64 = 2_000;
+/// For how long they are read while nothing else is done.
+const ALONE: Duration = Duration::from_secs(10);
 
 struct Plan {
     size: Size,
@@ -80,15 +82,34 @@ struct Outcome {
     seconds: f64,
     differences: i64,
     peak_mb: u64,
-    reads_p99: f64,
-    reads: usize,
+    reads: Reads,
+}
+
+/// How long reads took.
+struct Reads {
+    count: usize,
+    p50: f64,
+    p99: f64,
+}
+
+impl Reads {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |hundredths| {
+            times.get(times.len() * hundredths / 100).map_or(0.0, |time: &Duration| time.as_secs_f64() * 1000.0)
+        };
+        Self { count: times.len(), p50: at(50), p99: at(99) }
+    }
+
+    fn told(&self) -> String {
+        let Self { count, p50, p99 } = self;
+        format!(r#""reads":{count},"reads_p50_ms":{p50:.2},"reads_p99_ms":{p99:.2}"#)
+    }
 }
 
 /// Runs the command beside a server whose balances are read.
 async fn ours(stage: &Arc<Stage>, date: NaiveDate, sessions: u8, share: u8) -> Result<Outcome, Failure> {
-    for number in 0..READERS {
-        read(stage, number).await?;
-    }
+    known(stage).await?;
     let done = Arc::new(AtomicBool::new(false));
     let reading = tokio::spawn(reads(stage.clone(), done.clone()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_yeyak"));
@@ -107,16 +128,33 @@ async fn ours(stage: &Arc<Stage>, date: NaiveDate, sessions: u8, share: u8) -> R
     }
     let seconds = began.elapsed().as_secs_f64();
     done.store(true, Ordering::Relaxed);
-    let mut times = reading.await?;
-    times.sort_unstable();
+    let times = reading.await?;
     let said: serde_json::Value = serde_json::from_slice(&child.wait_with_output()?.stdout)?;
     let wallets = said["wallets"].as_i64().unwrap_or(0);
     if u64::try_from(wallets) != Ok(stage.loaded.wallets) {
         return Err(format!("{wallets} wallets were done: {said}").into());
     }
-    let p99 = times.get(times.len() * 99 / 100).map_or(0.0, |time| time.as_secs_f64() * 1000.0);
     let differences = said["differences"].as_i64().unwrap_or(-1);
-    Ok(Outcome { seconds, differences, peak_mb: peak / 1024, reads_p99: p99, reads: times.len() })
+    Ok(Outcome { seconds, differences, peak_mb: peak / 1024, reads: Reads::of(times) })
+}
+
+/// Has the readers' balances read once.
+async fn known(stage: &Stage) -> Result<(), Failure> {
+    for number in 0..READERS {
+        read(stage, number).await?;
+    }
+    Ok(())
+}
+
+/// Reads while nothing else is done.
+async fn alone(stage: &Arc<Stage>) -> Result<(), Failure> {
+    known(stage).await?;
+    let done = Arc::new(AtomicBool::new(false));
+    let reading = tokio::spawn(reads(stage.clone(), done.clone()));
+    tokio::time::sleep(ALONE).await;
+    done.store(true, Ordering::Relaxed);
+    println!(r#"{{"bench":"points_daily","what":"reads_alone",{}}}"#, Reads::of(reading.await?).told());
+    Ok(())
 }
 
 /// Reads the balance of a reader.
@@ -156,13 +194,13 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
     tell(&stage, line("offset", others::offset(&stage, plan.sample).await?));
     tell(&stage, line("cursor", others::cursor(&stage, plan.sample).await?));
     tell(&stage, line("cursor_batch", others::cursor_batch(&stage, plan.sample * 10).await?));
+    alone(&stage).await?;
     let runs = [(yesterday, 1, 100), (today, 2, 100), (yesterday - Days::new(1), 1, 50)];
     for (date, sessions, share) in runs {
-        let Outcome { seconds: took, differences, peak_mb, reads_p99, reads } =
-            ours(&stage, date, sessions, share).await?;
-        let ratio = took / seconds;
+        let Outcome { seconds: took, differences, peak_mb, reads } = ours(&stage, date, sessions, share).await?;
+        let (ratio, reads) = (took / seconds, reads.told());
         let more = format!(
-            r#","date":"{date}","sessions":{sessions},"share":{share},"to_bound":{ratio:.2},"peak_rss_mb":{peak_mb},"reads":{reads},"reads_p99_ms":{reads_p99:.2}"#
+            r#","date":"{date}","sessions":{sessions},"share":{share},"to_bound":{ratio:.2},"peak_rss_mb":{peak_mb},{reads}"#
         );
         tell(&stage, Line { strategy: "ours", seconds: took, differences, more });
     }
