@@ -21,9 +21,11 @@ mod stage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sea_orm::sqlx;
 use yeyak::proto::member::v1::VerifyTokenRequest;
 use yeyak::proto::point::v1::earn_points_request::Amount;
 use yeyak::proto::point::v1::{EarnPointsRequest, GetPointBalanceRequest, SpendPointsRequest};
+use yeyak_server::point::Points;
 use yeyak_server::point::demo::Size;
 
 use self::load::{Load, Run};
@@ -91,6 +93,17 @@ async fn earn(stage: &Stage, number: u64, points: i64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes members of those who spend: what is loaded are wallets alone.
+async fn sign_up(stage: &Stage, numbers: impl Iterator<Item = u64>) -> Result<(), Failure> {
+    let ids: Vec<_> = numbers.map(|number| Points::demo_member(stage.seed, number % stage.loaded.wallets).0).collect();
+    let insert = "INSERT INTO member (id, email_index, email_sealed, phone_sealed, password_hash, display_name, locale, \
+                    time_zone, seller, admin, version, create_time, update_time) \
+                  SELECT id, uuid_send(id), '', '', '', '민아', 'ko-KR', 'Asia/Seoul', false, false, 1, now(), now() \
+                  FROM unnest($1::uuid[]) AS x (id)";
+    sqlx::query(insert).bind(ids).execute(&stage.database).await?;
+    Ok(())
+}
+
 async fn bench(plan: &Plan) -> Result<(), Failure> {
     let stage = Arc::new(Stage::new(plan.size).await?);
     let known = |number: usize| number as u64 % KNOWN;
@@ -123,13 +136,17 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
     line(&stage, "balance_uncached", &run.await);
 
     let spread: Vec<u64> = (0..plan.spends).map(|_| next()).collect();
+    sign_up(&stage, spread.iter().copied().chain([1])).await?;
     let spread = Arc::new(spread);
     let (all, members) = (stage.clone(), spread.clone());
     let prepare = spends.closed(move |number| {
         let (stage, member) = (all.clone(), members[number]);
         async move { earn(&stage, member, 10).await }
     });
-    prepare.await;
+    let prepared = prepare.await;
+    if prepared.errors > 0 {
+        return Err(format!("{} members earned nothing", prepared.errors).into());
+    }
     let (all, members) = (stage.clone(), spread.clone());
     let run = spends.closed(move |number| {
         let (stage, member) = (all.clone(), members[number]);

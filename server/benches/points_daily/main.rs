@@ -6,6 +6,7 @@
 //! - `sql_bound`: the bare statements of the same work, in two sessions over half of the keys each, rolled back;
 //! - `offset`, `cursor`, `cursor_batch`: how others have done it, on `--sample` pages of a thousand wallets, from which the whole is
 //!   reckoned (`sampled_wallets` says of how many);
+//! - `reads_alone`: reading balances while nothing else is done;
 //! - `ours`: `yeyak job run points-daily` as a process of its own, while balances are read at a server beside it (`reads_p99_ms`): of
 //!   yesterday in one session, of today so far in two as the bound has, and of the day before yesterday in one with half of its time;
 //! - `warm`: putting those balances at hand that were moved in thirty days.

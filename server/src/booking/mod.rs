@@ -104,7 +104,8 @@ impl Bookings {
         let look_ups = Arc::default();
         let bookings = Self { kit, settings, stays, inventory, payments, coupons, points, ledger, bus, look_ups };
         bookings.payments.pays_for(Arc::new(bookings.clone()));
-        bookings.inventory.held_by(Arc::new(bookings.clone()));
+        bookings.inventory.held.by(Arc::new(bookings.clone()));
+        bookings.coupons.held.by(Arc::new(bookings.clone()));
         bookings
     }
 }

@@ -48,6 +48,7 @@ use crate::backend::gate::Gate;
 use crate::backend::queue::Consumer;
 use crate::error::Error;
 use crate::kit::Kit;
+use crate::kit::holder::Held;
 use crate::kit::job::Job;
 use crate::kit::lease::Leases;
 use crate::kit::violation::Violations;
@@ -65,6 +66,8 @@ pub struct Coupons {
     openings: Arc<Openings>,
     ends: Arc<Ends>,
     kinds: Arc<Kinds>,
+    /// By whom coupons are held.
+    pub(crate) held: Held,
 }
 
 impl Coupons {
@@ -74,7 +77,7 @@ impl Coupons {
         issue::describe();
         let (lines, openings, ends) = (Arc::default(), Arc::default(), Arc::default());
         let kinds = Arc::new(Kinds::standard());
-        Self { kit, gate, bus, leases, tasks, lines, openings, ends, kinds }
+        Self { kit, gate, bus, leases, tasks, lines, openings, ends, kinds, held: Held::default() }
     }
 
     /// What a policy means.

@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveTime};
 
 use super::best::Stacking;
+use super::error::CouponError;
 use super::kind::Wording;
 use crate::backend::gate::{Sale, Terms};
 use crate::kit::clock::Time;
@@ -302,9 +303,12 @@ impl Coupon {
         }
     }
 
-    /// Where it is for who would move it without a booking: one that was held stays so until its end is written down.
-    pub(super) fn stored_state(&self, now: Time) -> State {
-        if self.state == State::Reserved { self.state } else { self.state_at(now) }
+    /// Where an event leads it now. One whose hold is over goes nowhere until that is written down: the refusal tells whose it was.
+    pub(super) fn after(&self, event: Event, now: Time) -> Result<State, CouponError> {
+        let state = self.state_at(now);
+        let stale = self.booking.filter(|_| self.is_let_go(now));
+        let next = state.on(event).filter(|_| stale.is_none());
+        next.ok_or(CouponError::NotAvailable { coupon: self.id, state, stale })
     }
 
     /// Whether the hold of the booking that has it is over: it is its member's, though nobody has written that down.

@@ -13,21 +13,18 @@ mod entity;
 mod error;
 mod free;
 mod hold;
-mod holder;
 mod model;
 mod rooms;
 mod settle;
 mod store;
 
-use std::sync::{Arc, OnceLock};
-
 pub use self::check::{INVARIANTS, RoomNights};
 pub use self::error::InventoryError;
 pub use self::free::FreeRooms;
 pub use self::hold::Wanted;
-pub use self::holder::Holder;
 pub use self::model::StaleHold;
 use crate::kit::Kit;
+use crate::kit::holder::Held;
 
 /// Lines from this one on are of a change that is not paid yet: they are held beside what the booking has.
 pub const PENDING_LINE: u16 = 1000;
@@ -37,13 +34,14 @@ pub const PENDING_LINE: u16 = 1000;
 pub struct Inventory {
     kit: Kit,
     free: FreeRooms,
-    holder: Arc<OnceLock<Arc<dyn Holder>>>,
+    /// By whom rooms are held.
+    pub(crate) held: Held,
 }
 
 impl Inventory {
     /// Kept in the kit's database.
     pub fn new(kit: Kit) -> Self {
-        Self { free: FreeRooms::new(kit.clone()), kit, holder: Arc::default() }
+        Self { free: FreeRooms::new(kit.clone()), kit, held: Held::default() }
     }
 
     /// How many rooms are free, from memory.

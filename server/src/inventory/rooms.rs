@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Inventory, store};
+use super::{Inventory, InventoryError, store};
 use crate::error::Error;
 use crate::kit::date::{Date, Nights};
 use crate::kit::tx::Tx;
@@ -41,7 +41,13 @@ impl Rooms for Inventory {
     }
 
     async fn make_way(&self, refused: &Error) -> Result<bool, Error> {
-        self.end_stale(refused).await
+        let stale: Vec<_> = match refused.fault() {
+            Some(InventoryError::NightsTaken { stale, .. } | InventoryError::RoomsSold { stale, .. }) => {
+                stale.iter().map(|hold| hold.booking).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.held.end(&stale).await
     }
 
     async fn counted(&self, tx: &Tx, room_type: RoomTypeId, from: Date) -> Result<Vec<Date>, Error> {

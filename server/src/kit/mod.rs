@@ -7,6 +7,7 @@ pub mod clock;
 pub mod crash;
 pub mod date;
 pub(crate) mod forget;
+pub mod holder;
 pub mod id;
 pub mod idempotency;
 pub mod inbox;

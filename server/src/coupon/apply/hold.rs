@@ -46,13 +46,7 @@ impl Coupons {
 
     /// Whether a coupon can be taken by a booking now.
     pub(super) fn can_reserve(&self, coupon: &Coupon) -> Result<(), CouponError> {
-        let now = self.kit.clock.now();
-        let state = coupon.state_at(now);
-        let stale = coupon.booking.filter(|_| coupon.is_let_go(now));
-        match state.on(Event::Reserve) {
-            Some(_) if stale.is_none() => Ok(()),
-            _ => Err(CouponError::NotAvailable { coupon: coupon.id, state, stale }),
-        }
+        coupon.after(Event::Reserve, self.kit.clock.now()).map(drop)
     }
 
     pub(super) async fn reserve(

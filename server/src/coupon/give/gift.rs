@@ -11,7 +11,7 @@ use crate::error::{Error, NotFound};
 use crate::kit::caller::Member;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
-use crate::kit::idempotency::{Reply, RequestKey};
+use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::member::directory;
 
 impl Coupons {
@@ -27,30 +27,40 @@ impl Coupons {
         self.kit
             .requests
             .once(caller.id.0, "GiftCoupon", key, load, async |record| {
-                let (coupon, policy) = self.coupon_of_policy(id).await?;
-                if coupon.member != caller.id {
-                    return Err(NotFound::new("coupon", id).into());
-                }
-                let now = self.kit.clock.now();
-                let given = given(&coupon, &policy, recipient, now)?;
-                if !directory::known(self.kit.db.read(), &[recipient]).await?.contains(&recipient) {
-                    return Err(NotFound::new("member", recipient).into());
-                }
-                let receipt = ReceiptId::new(&self.kit.ids, now);
-                let actor = caller.actor();
-                self.kit
-                    .db
-                    .write(async |tx| {
-                        self.put(&tx, &coupon, &given, Event::Gift.name(), None, &actor).await?;
-                        let taken = store::given::taken(&*tx, policy.id, &[recipient]).await?;
-                        let last = last_of(&policy, &taken)?;
-                        store::given::insert_gift(&tx, receipt, &given, last, &actor.0, now).await?;
-                        record.put(&tx, id.0).await
-                    })
-                    .await?;
-                Ok((given, policy))
+                self.unheld(self.give_on(caller, id, recipient, &record).await).await
             })
             .await
+    }
+
+    async fn give_on(
+        &self,
+        caller: &Member,
+        id: CouponId,
+        recipient: MemberId,
+        record: &Record,
+    ) -> Result<(Coupon, Policy), Error> {
+        let (coupon, policy) = self.coupon_of_policy(id).await?;
+        if coupon.member != caller.id {
+            return Err(NotFound::new("coupon", id).into());
+        }
+        let now = self.kit.clock.now();
+        let given = given(&coupon, &policy, recipient, now)?;
+        if !directory::known(self.kit.db.read(), &[recipient]).await?.contains(&recipient) {
+            return Err(NotFound::new("member", recipient).into());
+        }
+        let receipt = ReceiptId::new(&self.kit.ids, now);
+        let actor = caller.actor();
+        self.kit
+            .db
+            .write(async |tx| {
+                self.put(&tx, &coupon, &given, Event::Gift.name(), None, &actor).await?;
+                let taken = store::given::taken(&*tx, policy.id, &[recipient]).await?;
+                let last = last_of(&policy, &taken)?;
+                store::given::insert_gift(&tx, receipt, &given, last, &actor.0, now).await?;
+                record.put(&tx, id.0).await
+            })
+            .await?;
+        Ok((given, policy))
     }
 }
 
@@ -58,10 +68,8 @@ fn given(coupon: &Coupon, policy: &Policy, recipient: MemberId, now: Time) -> Re
     if !policy.offer.giftable || coupon.gift_from.is_some() {
         return Err(CouponError::NotGiftable(coupon.id));
     }
-    let state = coupon.stored_state(now);
-    let after = state.on(Event::Gift).ok_or(CouponError::NotAvailable { coupon: coupon.id, state, stale: None })?;
     Ok(Coupon {
-        state: after,
+        state: coupon.after(Event::Gift, now)?,
         member: recipient,
         gift_from: Some(coupon.member),
         version: coupon.version + 1,

@@ -24,15 +24,13 @@ impl Coupons {
             .once(keeper.id.0, "RevokeCoupon", key, load, async |record| {
                 let (receipt, policy) = self.kept_receipt(keeper, id).await?;
                 let now = self.kit.clock.now();
-                self.kit
-                    .db
-                    .write(async |tx| {
-                        if !receipt.is_cancelled {
-                            self.take_back(&tx, keeper, &receipt, &policy, reason, now).await?;
-                        }
-                        record.put(&tx, id.0).await
-                    })
-                    .await?;
+                let taken_back = self.kit.db.write(async |tx| {
+                    if !receipt.is_cancelled {
+                        self.take_back(&tx, keeper, &receipt, &policy, reason, now).await?;
+                    }
+                    record.put(&tx, id.0).await
+                });
+                self.unheld(taken_back.await).await?;
                 if let (Some(_), Some(token)) = (receipt.place, store::given::token(self.kit.db.read(), id).await?) {
                     self.release_place(&policy, receipt.member, token).await;
                 }
@@ -80,7 +78,10 @@ impl Coupons {
 }
 
 fn revoked(coupon: &Coupon, now: Time) -> Result<Coupon, CouponError> {
-    let state = coupon.stored_state(now);
-    let after = state.on(Event::Revoke).ok_or(CouponError::NotAvailable { coupon: coupon.id, state, stale: None })?;
-    Ok(Coupon { state: after, version: coupon.version + 1, update_time: now, ..coupon.clone() })
+    Ok(Coupon {
+        state: coupon.after(Event::Revoke, now)?,
+        version: coupon.version + 1,
+        update_time: now,
+        ..coupon.clone()
+    })
 }

@@ -102,7 +102,7 @@ pub(in crate::coupon) fn coupon(coupon: &Coupon, policy: &Policy, now: Time) -> 
         create_time: Some(proto_time(coupon.create_time)),
         update_time: Some(proto_time(coupon.update_time)),
         gift_from_id: coupon.gift_from.map(|member| member.to_string()).unwrap_or_default(),
-        giftable: policy.offer.giftable && coupon.gift_from.is_none() && coupon.stored_state(now) == State::Available,
+        giftable: policy.offer.giftable && coupon.gift_from.is_none() && coupon.state_at(now) == State::Available,
         seller_id: policy.seller.map(|seller| seller.to_string()).unwrap_or_default(),
     }
 }

@@ -58,6 +58,7 @@ impl Coupons {
     /// Makes the coupons of what was accepted.
     async fn issue_accepted(&self, messages: &[Message]) -> Result<(), Error> {
         let accepted = Accepted::read(messages)?;
+        self.lines.quiet().await;
         let issued = self.kit.db.write(async |tx| self.issue_in(&tx, &accepted).await).await?;
         let now = self.kit.clock.now();
         for coupon in &issued {

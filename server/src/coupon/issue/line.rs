@@ -9,6 +9,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::Ask;
 use super::accept::answer_all;
@@ -23,10 +25,15 @@ const FLIGHTS: usize = 3;
 /// The most that wait. Layers before this one admit fewer.
 const WAITING: usize = 50_000;
 
+/// For how long making coupons waits for those who ask for theirs: what was accepted must not pile up for as long as anyone asks.
+const YIELD: Duration = Duration::from_millis(200);
+
 /// The lines of this process.
 #[derive(Debug, Default)]
 pub(in crate::coupon) struct Lines {
     lines: Mutex<All>,
+    /// How many flights are under way.
+    flights: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +42,6 @@ struct All {
     /// The policies that somebody waits for, in the order in which they are served.
     turns: VecDeque<PolicyId>,
     count: usize,
-    flights: usize,
 }
 
 impl All {
@@ -72,10 +78,17 @@ impl Lines {
         self.with(|all| {
             let next = all.next();
             if next.is_none() {
-                all.flights -= 1;
+                self.flights.send_modify(|flights| *flights -= 1);
             }
             next
         })
+    }
+
+    /// Until nobody waits for an answer, but not for long. They share the processors and the database with what else is done for
+    /// coupons, and have somebody who looks at a screen.
+    pub(super) async fn quiet(&self) {
+        let mut flights = self.flights.subscribe();
+        _ = timeout(YIELD, flights.wait_for(|flights| *flights == 0)).await;
     }
 }
 
@@ -88,9 +101,11 @@ impl Coupons {
                 return Err(asks);
             }
             all.put(policy, asks);
-            let takes_off = all.flights < flights;
-            all.flights += usize::from(takes_off);
-            Ok(takes_off)
+            Ok(self.lines.flights.send_if_modified(|under_way| {
+                let takes_off = *under_way < flights;
+                *under_way += usize::from(takes_off);
+                takes_off
+            }))
         });
         match takes_off {
             // Not the caller's task: what has begun runs to its end whoever goes away, and a stop waits for it.
@@ -122,5 +137,33 @@ impl Fault for LineTooLong {
 
     fn retry_after(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_goes_before_what_was_accepted_but_not_for_ever() {
+        let lines = Lines::default();
+        let waited = async || {
+            let began = Instant::now();
+            lines.quiet().await;
+            began.elapsed()
+        };
+        assert!(waited().await < YIELD, "nobody asks");
+
+        lines.flights.send_modify(|flights| *flights = 1);
+        assert!(waited().await >= YIELD, "somebody asks all the time");
+
+        let lands = async {
+            tokio::task::yield_now().await;
+            assert!(lines.next().is_none(), "nobody is left");
+        };
+        let (waited, ()) = tokio::join!(waited(), lands);
+        assert!(waited < YIELD, "the last who asked has been answered");
     }
 }

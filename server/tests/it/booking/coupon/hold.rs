@@ -314,6 +314,38 @@ async fn what_a_booking_has_is_neither_given_on_nor_taken_back() {
     yeyak.check().await;
 }
 
+/// Guard: the eviction of the booking whose hold is over, where its coupon is given on or taken back. No job runs.
+#[tokio::test]
+async fn a_coupon_of_a_hold_that_is_over_is_given_on_and_taken_back_with_every_job_stopped() {
+    let Stage { yeyak, place, member, admin } = stage(Plan { rooms: 2, ..Plan::default() }).await;
+    let friend = yeyak.member().await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let policy = CouponPolicy { giftable: true, budget: Some(money(30_000)), ..amount_off(30_000) };
+        let coupon = give(&admin, &member, policy).await;
+        held.push((hold(&place, &member, &[&coupon]).await.expect("holds"), coupon));
+    }
+    let [(first, given), (second, unwanted)] = &held[..] else { panic!("two are held") };
+
+    yeyak.clock.advance(TimeDelta::hours(2));
+
+    assert!(look(&member, given).await.giftable, "nobody has it");
+    let recipient_id = id_of(&friend).await;
+    let gift = GiftCouponRequest { id: given.id.clone(), recipient_id, ..Default::default() };
+    member.coupons().gift_coupon(gift).await.expect("gives it on");
+    let receipt_id = unwanted.id.replace("coupon_", "receipt_");
+    let revoke = RevokeCouponRequest { receipt_id, reason: "실수".into(), ..Default::default() };
+    admin.coupons().revoke_coupon(revoke).await.expect("takes it back");
+    assert_eq!(state(&friend, given).await, coupon::State::Available);
+    assert_eq!(state(&member, unwanted).await, coupon::State::Revoked);
+    for ended in [first, second] {
+        assert!(is(&get(&member, &ended.id).await, State::Expired));
+    }
+    hold(&place, &friend, &[given]).await.expect("the budget bears it again");
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
 /// Guard: a request to book that is declined lets go of its coupon, and of what it counts of the budget.
 #[tokio::test]
 async fn a_request_to_book_holds_its_coupon_until_it_is_declined() {
