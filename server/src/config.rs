@@ -2,6 +2,7 @@
 //!
 //! Unknown keys and impossible pairs are refused at start, with a sentence each.
 
+mod possible;
 mod trouble;
 
 use std::fmt;
@@ -13,7 +14,6 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
-use crate::backend::redis;
 use crate::kit::tx::DatabaseSettings;
 
 pub use self::trouble::ConfigError;
@@ -293,144 +293,12 @@ impl Config {
         !self.tls.certificate.is_empty()
     }
 
-    fn wrong(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut require = |holds: bool, sentence: &str| {
-            if !holds {
-                wrong.push(sentence.to_owned());
-            }
-        };
-        let scheme = self.database_url();
-        let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme_of| scheme.starts_with(scheme_of));
-        require(known, "`database` must begin with sqlite: or postgres://");
-        require(
-            !scheme.contains(":memory:"),
-            "`database` can't be sqlite::memory:, since its readers and writer would each have their own; give a file",
-        );
-        require(
-            self.tls.certificate.is_empty() == self.tls.key.is_empty(),
-            "`tls.certificate` and `tls.key` go together: give both or none",
-        );
-        require(
-            self.tls.client_authority.is_empty() || self.has_tls(),
-            "`tls.client_authority` needs `tls.certificate` and `tls.key`",
-        );
-        require(
-            self.master_key.reveal().is_none_or(|key| key.chars().count() >= 32),
-            "`master_key` must have at least 32 characters",
-        );
-        require(
-            self.metrics.is_empty() || self.metrics.parse::<SocketAddr>().is_ok(),
-            "`metrics` must be an address such as 127.0.0.1:7072, or empty",
-        );
-        require(
-            self.database_connections >= 1 && self.database_job_connections >= 1,
-            "`database_connections` and `database_job_connections` must be at least 1",
-        );
-        require(
-            (1..=3600).contains(&self.database_statement_seconds),
-            "`database_statement_seconds` must be 1 to 3,600",
-        );
-        require((1..=86_400).contains(&self.database_idle_seconds), "`database_idle_seconds` must be 1 to 86,400");
-        require(
-            self.database_replica.reveal().is_none_or(|url| url.starts_with("postgres") && !self.is_embedded()),
-            "`database_replica` must begin with postgres://, and `database` with it",
-        );
-        require(
-            self.job_database.reveal().is_none_or(|url| url.starts_with("postgres") && !self.is_embedded()),
-            "`job_database` must begin with postgres://, and `database` with it",
-        );
-        if let Some(Err(reason)) = self.redis.reveal().map(redis::check) {
-            require(false, &format!("`redis` {reason}"));
-        }
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-        require(
-            (1..=32).contains(&self.redis_prefix.len()) && self.redis_prefix.chars().all(plain),
-            "`redis_prefix` must be 1 to 32 letters, digits, - and _",
-        );
-        let amqp = |url: &str| url.starts_with("amqp://") || url.starts_with("amqps://");
-        require(
-            self.queue_url().is_none_or(|url| amqp(url) && url.parse::<lapin::uri::AMQPUri>().is_ok()),
-            "`queue` must be empty, \"database\", or a URL such as amqp://user:password@host:5672/%2f",
-        );
-        let in_names = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-        require(
-            (1..=60).contains(&self.queue_prefix.len()) && self.queue_prefix.chars().all(in_names),
-            "`queue_prefix` must have 1 to 60 letters, digits, `-`, `_` and `.`",
-        );
-        let workers = [
-            "all",
-            "none",
-            "relay",
-            "expiry",
-            "reconcile",
-            "tidy-requests",
-            "payment-webhook",
-            "coupon-issuer",
-            "coupon-receipts",
-            "coupon-ends",
-            "coupon-gates",
-            "points-daily",
-        ];
-        require(
-            self.workers.iter().all(|name| workers.contains(&&**name)),
-            &format!("`workers` must name work of {}", workers.join(", ")),
-        );
-        require(
-            (8 * 1024..=64 * 1024 * 1024).contains(&self.limit.message_bytes),
-            "`limit.message_bytes` must be 8,192 to 67,108,864",
-        );
-        require(
-            self.limit.calls >= 1 && self.limit.calls_per_service >= 1,
-            "`limit.calls` and `limit.calls_per_service` must be at least 1",
-        );
-        require(
-            [
-                self.limit.member_calls_per_second,
-                self.limit.member_burst,
-                self.limit.address_calls_per_second,
-                self.limit.address_burst,
-            ]
-            .iter()
-            .all(|limit| *limit >= 1),
-            "the rate limits under `limit` must be at least 1",
-        );
-        require(
-            (1..=self.limit.longest_deadline_seconds).contains(&self.limit.default_deadline_seconds),
-            "`limit.default_deadline_seconds` must be at least 1 and at most `limit.longest_deadline_seconds`",
-        );
-        require((1..=1440).contains(&self.token.access_minutes), "`token.access_minutes` must be 1 to 1,440");
-        require((1..=3650).contains(&self.token.refresh_days), "`token.refresh_days` must be 1 to 3,650");
-        require((8..=1_048_576).contains(&self.password.memory_kib), "`password.memory_kib` must be 8 to 1,048,576");
-        require(self.password.failed_logins >= 1, "`password.failed_logins` must be at least 1");
-        require((1..=1440).contains(&self.booking.hold_minutes), "`booking.hold_minutes` must be 1 to 1,440");
-        require(
-            (self.booking.hold_minutes..=10_080).contains(&self.booking.longest_hold_minutes),
-            "`booking.longest_hold_minutes` must be at least `booking.hold_minutes` and at most 10,080",
-        );
-        require((1..=1440).contains(&self.booking.quote_minutes), "`booking.quote_minutes` must be 1 to 1,440");
-        require((1..=720).contains(&self.booking.request_hours), "`booking.request_hours` must be 1 to 720");
-        require((1..=60).contains(&self.booking.paying_minutes), "`booking.paying_minutes` must be 1 to 60");
-        require((1..=60).contains(&self.payment.timeout_seconds), "`payment.timeout_seconds` must be 1 to 60");
-        require((1..=10_080).contains(&self.payment.alarm_minutes), "`payment.alarm_minutes` must be 1 to 10,080");
-        let simulated = self.payment.provider == ProviderKind::Simulator;
-        require(
-            simulated || self.payment.secret_key.reveal().is_some(),
-            "`payment.provider` = \"toss\" needs `payment.secret_key`",
-        );
-        require(!simulated || self.payment.allow_simulator || !self.is_exposed(), EXPOSED);
-        wrong
-    }
-
     /// Whether strangers may reach this installation.
     fn is_exposed(&self) -> bool {
         let public = |address: IpAddr| !address.is_loopback();
         !self.is_embedded() || self.has_tls() || public(self.listen.ip()) || public(self.http.ip())
     }
 }
-
-const EXPOSED: &str = "`payment.provider` is the simulator, which takes no money, while PostgreSQL, TLS or a public address is configured; \
-    set `payment.provider` and its key, or `payment.allow_simulator = true` if this is meant";
 
 #[cfg(test)]
 mod tests;

@@ -99,7 +99,7 @@ async fn sign_up(stage: &Stage, numbers: impl Iterator<Item = u64>) -> Result<()
     let insert = "INSERT INTO member (id, email_index, email_sealed, phone_sealed, password_hash, display_name, locale, \
                     time_zone, seller, admin, version, create_time, update_time) \
                   SELECT id, uuid_send(id), '', '', '', '민아', 'ko-KR', 'Asia/Seoul', false, false, 1, now(), now() \
-                  FROM unnest($1::uuid[]) AS x (id)";
+                  FROM unnest($1::uuid[]) AS x (id) ON CONFLICT DO NOTHING";
     sqlx::query(insert).bind(ids).execute(&stage.database).await?;
     Ok(())
 }
@@ -107,7 +107,7 @@ async fn sign_up(stage: &Stage, numbers: impl Iterator<Item = u64>) -> Result<()
 async fn bench(plan: &Plan) -> Result<(), Failure> {
     let stage = Arc::new(Stage::new(plan.size).await?);
     let known = |number: usize| number as u64 % KNOWN;
-    // Far from those who are known, no two the same: each prime step beyond them.
+    // Far from those who are known, and no two the same for as long as there are others: each a prime step beyond the one before.
     let fresh = Arc::new(AtomicU64::new(0));
     let wallets = stage.loaded.wallets;
     let next = move || KNOWN + fresh.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761) % (wallets - KNOWN);

@@ -96,8 +96,8 @@ pub trait Consumer: Debug + Send + Sync + 'static {
         1
     }
 
-    /// Acts on messages that came together: on all of them or, when it fails, on none, and then each comes alone. For one
-    /// transaction over many, with [`crate::kit::inbox::first_of`].
+    /// Acts on messages that came together. When it fails, each comes alone, those too that it has acted on, which the inbox knows.
+    /// For few transactions over many, with [`crate::kit::inbox::first_of`].
     async fn take_batch(&self, messages: &[Message]) -> Result<(), Error> {
         for message in messages {
             self.take(message).await?;

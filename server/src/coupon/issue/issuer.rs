@@ -22,8 +22,10 @@ use crate::kit::outbox::Cause;
 use crate::kit::tx::Tx;
 
 const NAME: &str = "coupon-issuer";
-/// Messages that are taken together: each has what one commit accepted.
-const BATCH: usize = 16;
+/// Messages that are taken together: each has what one commit accepted. Where as many wait, they wait no longer.
+const BATCH: usize = 64;
+/// The receipts beyond which a transaction takes no further message: an event that has more is taken alone.
+const ROWS: usize = 4_000;
 /// The most that one event names.
 const TOGETHER: usize = 500;
 
@@ -32,12 +34,14 @@ const TOGETHER: usize = 500;
 struct Accepted {
     events: Vec<Uuid>,
     by_event: HashMap<Uuid, Vec<ReceiptId>>,
+    rows: usize,
     actor: String,
 }
 
 impl Accepted {
-    fn read(messages: &[Message]) -> Result<Self, Error> {
-        let mut accepted = Self::default();
+    /// As much at a time as one transaction takes.
+    fn read(messages: &[Message]) -> Result<Vec<Self>, Error> {
+        let (mut all, mut accepted) = (Vec::new(), Self::default());
         for message in messages {
             let unreadable =
                 |why: &dyn std::fmt::Display| Unreadable { what: message.kind.clone(), why: why.to_string() };
@@ -46,20 +50,30 @@ impl Accepted {
             for id in &event.receipt_ids {
                 receipts.push(id.parse().map_err(|why: crate::kit::id::NotAnId| unreadable(&why))?);
             }
+            if accepted.rows + receipts.len() > ROWS && accepted.rows > 0 {
+                all.push(std::mem::take(&mut accepted));
+            }
+            accepted.rows += receipts.len();
             accepted.events.push(message.id);
             accepted.by_event.insert(message.id, receipts);
             accepted.actor.clone_from(&message.actor);
         }
-        Ok(accepted)
+        all.push(accepted);
+        Ok(all)
     }
 }
 
 impl Coupons {
     /// Makes the coupons of what was accepted.
     async fn issue_accepted(&self, messages: &[Message]) -> Result<(), Error> {
-        let accepted = Accepted::read(messages)?;
-        self.lines.quiet().await;
-        let issued = self.kit.db.write(async |tx| self.issue_in(&tx, &accepted).await).await?;
+        for accepted in &Accepted::read(messages)? {
+            self.issue_together(accepted).await?;
+        }
+        Ok(())
+    }
+
+    async fn issue_together(&self, accepted: &Accepted) -> Result<(), Error> {
+        let issued = self.kit.db.write(async |tx| self.issue_in(&tx, accepted).await).await?;
         let now = self.kit.clock.now();
         for coupon in &issued {
             self.bus.publish(coupon.id.0);
@@ -124,10 +138,53 @@ impl Consumer for Issuer {
     }
 
     async fn take_batch(&self, messages: &[Message]) -> Result<(), Error> {
+        if messages.len() < BATCH {
+            self.0.lines.quiet().await;
+        }
         self.0.issue_accepted(messages).await
     }
 
     fn never_gives_up(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::harness::Harness;
+    use crate::kit::clock::Clock;
+
+    fn message(yeyak: &Harness, id: u128, receipts: usize) -> Message {
+        let now = yeyak.clock.now();
+        let receipt_ids = (0..receipts).map(|_| ReceiptId::new(&yeyak.kit.ids, now).to_string()).collect();
+        let event = CouponsAccepted { policy_id: String::new(), receipt_ids };
+        Message {
+            id: Uuid::from_u128(id),
+            kind: CouponsAccepted::full_name(),
+            aggregate: Uuid::from_u128(id),
+            version: 1,
+            actor: "test".to_owned(),
+            trace: String::new(),
+            payload: event.encode_to_vec(),
+            create_time: now,
+        }
+    }
+
+    /// Guard: the limit on the rows of a transaction, which never parts what one commit accepted.
+    #[tokio::test]
+    async fn a_transaction_has_as_many_messages_as_it_has_room_for() {
+        let yeyak = Harness::new().await;
+        let sizes = [ROWS - 1, 1, 1, ROWS + 1, 2];
+        let messages: Vec<_> = (1..).zip(sizes).map(|(id, size)| message(&yeyak, id, size)).collect();
+
+        let all = Accepted::read(&messages).expect("can be read");
+
+        let parts: Vec<_> = all.iter().map(|one| (one.events.len(), one.rows)).collect();
+        assert_eq!(parts, [(2, ROWS), (1, 1), (1, ROWS + 1), (1, 2)]);
+        let told: Vec<_> = all.iter().flat_map(|one| one.events.clone()).collect();
+        assert_eq!(told, messages.iter().map(|one| one.id).collect::<Vec<_>>());
     }
 }

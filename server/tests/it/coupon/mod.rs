@@ -5,3 +5,4 @@ pub(crate) mod desk;
 mod give;
 pub(crate) mod grant;
 mod policy;
+mod policy_change;
