@@ -11,6 +11,9 @@ use crate::admin::Checks;
 use crate::config::Sources;
 use crate::serve::{Platform, World};
 
+/// How long one statement may take, in seconds: each sums up a whole table, and nobody waits for it.
+const PATIENCE: u64 = 3_600;
+
 /// Compares the tables with the promises of the platform; may be asked while a server runs. Exits with 1 when one is broken.
 #[derive(Args, Debug)]
 pub(super) struct Check {
@@ -23,7 +26,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, sources: Sources) -> Result<(), Failure> {
-        let config = self.place.config(sources)?;
+        let config = self.place.config(sources.with("database_statement_seconds", PATIENCE))?;
         let found = block_on(async {
             let platform = Platform::open_to_look(config, World::default()).await?;
             platform.checks().run().await.map_err(Failure::failed)
