@@ -1,7 +1,7 @@
 //! How fast coupons are issued, first come, first served: 10 policies of 10,000 coupons each, on private PostgreSQL, Redis and
 //! RabbitMQ with every commit on disk.
 //!
-//! `cargo bench --bench coupon_rush [-- --policies 10 --coupons 10000 --in-flight 1024 --runs 1 --only rush,empty_rpc]` prints one
+//! `cargo bench --bench coupon_rush [-- --policies 10 --coupons 10000 --in-flight 256 --runs 1 --only rush,empty_rpc]` prints one
 //! line of JSON for each strategy:
 //!
 //! - `db_lock`: the policy's row is locked, the coupons are counted, one is inserted;
@@ -42,7 +42,7 @@ pub(crate) struct Plan {
 impl Plan {
     fn read() -> Result<Self, Failure> {
         let only = ["db_lock", "redis_lock", "rush", "empty_rpc", "half_load"].map(str::to_owned).to_vec();
-        let mut plan = Self { policies: 10, coupons: 10_000, in_flight: 1_024, runs: 1, only };
+        let mut plan = Self { policies: 10, coupons: 10_000, in_flight: 256, runs: 1, only };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));

@@ -22,7 +22,8 @@ use crate::kit::outbox::Cause;
 use crate::kit::tx::Tx;
 
 const NAME: &str = "coupon-issuer";
-/// Messages that are taken together: each has what one commit accepted. Where as many wait, they wait no longer.
+/// Messages that are taken together: each has what one commit accepted. A full batch does not wait for those who ask,
+/// so that what was accepted never piles up behind them.
 const BATCH: usize = 64;
 /// The receipts beyond which a transaction takes no further message: an event that has more is taken alone.
 const ROWS: usize = 4_000;

@@ -25,7 +25,7 @@ const FLIGHTS: usize = 3;
 /// The most that wait. Layers before this one admit fewer.
 const WAITING: usize = 50_000;
 
-/// For how long making coupons waits for those who ask for theirs: they may ask without an end.
+/// For how long a batch of coupons to be made waits for those who ask for theirs: they may ask without an end.
 const YIELD: Duration = Duration::from_millis(200);
 
 /// The lines of this process.
