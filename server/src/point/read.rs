@@ -24,32 +24,26 @@ pub(super) struct Balance {
     pub(super) next_expire_time: Option<Time>,
 }
 
-impl Points {
-    /// What a member has, and what of it expires until a moment.
-    ///
-    /// Not older than a version that the caller was told of.
-    pub(super) async fn balance(&self, member: MemberId, until: Time, least: i64) -> Result<Balance, Error> {
-        let purse = self.at_hand(member, least).await?;
+impl Balance {
+    /// What there is in a wallet, and what of it expires until a moment.
+    pub(super) fn of(purse: Purse, until: Time) -> Self {
         let live = || purse.lots.iter().filter(|lot| lot.remaining > 0);
         let expiring = live().filter(|lot| lot.expire_time <= until).map(|lot| lot.remaining).sum();
         let next_expire_time = live().map(|lot| lot.expire_time).min();
-        Ok(Balance { wallet: purse.wallet, expiring, next_expire_time })
+        Self { wallet: purse.wallet, expiring, next_expire_time }
     }
+}
 
+impl Points {
     /// How many points a member can spend now.
     pub async fn available(&self, member: MemberId) -> Result<i64, Error> {
         Ok(self.purse(member).await?.wallet.available)
     }
 
-    /// The wallet of a member with what is in it, as of now: as it was written last, as far as is known here.
-    async fn at_hand(&self, member: MemberId, least: i64) -> Result<Purse, Error> {
-        if let Some(mut kept) = self.wallets.get(member, least, self.now()).await {
-            kept.settle();
-            return Ok(kept);
-        }
-        let mut purse = self.stored(member).await?;
+    /// The wallet of a member as it is stored, which is kept at hand.
+    pub(super) async fn keep(&self, member: MemberId) -> Result<Purse, Error> {
+        let purse = self.stored(member).await?;
         self.wallets.put(&purse).await;
-        purse.settle();
         Ok(purse)
     }
 
@@ -90,16 +84,14 @@ impl Points {
         Ok((purse.lots.iter().take(LISTED).map(piece).collect(), all))
     }
 
-    /// A page of what moved a wallet, newest first; not without what moved it up to a version that the caller was told of.
+    /// A page of what moved a wallet that was looked at, newest first.
     pub(super) async fn movements(
         &self,
-        member: MemberId,
+        Wallet { member, version, .. }: Wallet,
         wanted: Wanted,
-        least: i64,
         page: &Page<i64>,
     ) -> Result<(Vec<Recorded>, String), Error> {
         // As of a version a page never changes: it is kept under that, and nothing ever has to be forgotten.
-        let version = self.at_hand(member, least).await?.wallet.version;
         let key = history_key(member, version, wanted, page);
         let found = match self.wallets.history(&key).await {
             Some(found) => found,

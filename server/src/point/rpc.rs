@@ -6,6 +6,7 @@ use yeyak_proto::yeyak::point::v1::point_service_server::{PointService, PointSer
 
 use super::caller::Desk;
 use super::model::Spending;
+use super::read::Balance;
 use super::{Points, convert};
 use crate::kit::caller::Caller;
 use crate::kit::idempotency::Reply;
@@ -30,9 +31,8 @@ impl PointService for Points {
     async fn get_point_balance(&self, request: Request<pb::GetPointBalanceRequest>) -> Answer<pb::PointBalance> {
         let caller = Caller::of(&request).member()?;
         let (member, days, least) = convert::balance(request.get_ref())?;
-        let member = self.whose(&caller, member).await?;
-        let balance = self.balance(member, self.now() + days, least).await?;
-        Ok(Response::new(convert::proto_balance(balance)))
+        let purse = self.look(&caller, member, least).await?;
+        Ok(Response::new(convert::proto_balance(Balance::of(purse, self.now() + days))))
     }
 
     async fn list_point_movements(
@@ -42,8 +42,8 @@ impl PointService for Points {
         let caller = Caller::of(&request).member()?;
         let (member, wanted, least) = convert::movements(request.get_ref())?;
         let page = Page::of(&self.kit.keys, request.get_ref())?;
-        let member = self.whose(&caller, member).await?;
-        let (movements, next_page_token) = self.movements(member, wanted, least, &page).await?;
+        let purse = self.look(&caller, member, least).await?;
+        let (movements, next_page_token) = self.movements(purse.wallet, wanted, &page).await?;
         let movements = movements.into_iter().map(pb::PointMovement::from).collect();
         Ok(Response::new(pb::ListPointMovementsResponse { movements, next_page_token }))
     }
