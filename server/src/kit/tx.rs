@@ -98,27 +98,35 @@ impl Tx {
     ///
     /// Before any other lock of the transaction.
     pub async fn take_turn(&self, key: Uuid) -> Result<(), Error> {
-        self.wait_for_turn("SELECT pg_advisory_xact_lock($1)", key).await
-    }
-
-    /// Takes a turn together with others who share it, behind whoever waits for one alone: for many who rest on a row that
-    /// few change. (A shared lock of the row itself would keep who changes it waiting for as long as others come.)
-    ///
-    /// Before any other lock of the transaction.
-    pub async fn share_turn(&self, key: Uuid) -> Result<(), Error> {
-        self.wait_for_turn("SELECT pg_advisory_xact_lock_shared($1)", key).await
-    }
-
-    async fn wait_for_turn(&self, lock: &str, key: Uuid) -> Result<(), Error> {
         if self.has_others() {
-            // Keys that collide wait for each other without need, and that is all.
-            let (high, low) = key.as_u64_pair();
-            let key = i64::from_ne_bytes((high ^ low).to_ne_bytes());
-            let lock = Statement::from_sql_and_values(DatabaseBackend::Postgres, lock, [key.into()]);
+            let lock = "SELECT pg_advisory_xact_lock($1)";
+            let lock = Statement::from_sql_and_values(DatabaseBackend::Postgres, lock, [turn(key).into()]);
             self.execute_raw(lock).await?;
         }
         Ok(())
     }
+
+    /// Takes turns together with others who share them, behind whoever waits for one alone: for many who rest on rows that
+    /// few change. (A shared lock of a row itself would keep who changes it waiting for as long as others come.)
+    ///
+    /// Before any other lock of the transaction. Everybody takes several in the same order, lest they wait in a circle behind
+    /// those who wait for one alone.
+    pub async fn share_turns(&self, keys: impl Iterator<Item = Uuid>) -> Result<(), Error> {
+        if self.has_others() {
+            let lock = "SELECT pg_advisory_xact_lock_shared(turn) FROM unnest($1::bigint[]) AS turn";
+            let mut turns: Vec<i64> = keys.map(turn).collect();
+            turns.sort_unstable();
+            let lock = Statement::from_sql_and_values(DatabaseBackend::Postgres, lock, [turns.into()]);
+            self.execute_raw(lock).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Keys that collide wait for each other without need, and that is all.
+fn turn(key: Uuid) -> i64 {
+    let (high, low) = key.as_u64_pair();
+    i64::from_ne_bytes((high ^ low).to_ne_bytes())
 }
 
 impl Deref for Tx {

@@ -108,7 +108,7 @@ impl Coupons {
         let conn = self.kit.db.read();
         let used = store::held::budgets_used(conn, &ids).await?;
         let mut policies: HashMap<PolicyId, (Policy, Arc<Terms>)> = HashMap::new();
-        for policy in store::policy::find_many(conn, &ids).await? {
+        for policy in store::policy::find_all(conn, ids.iter().copied()).await? {
             let terms = Arc::new(self.terms(&policy)?);
             policies.insert(policy.id, (policy, terms));
         }

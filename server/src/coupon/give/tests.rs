@@ -31,6 +31,8 @@ async fn a_receipt_that_is_taken_back_while_it_is_issued_never_has_a_coupon_that
     let now = yeyak.clock.now();
     let rows = (1..=200).map(|place: u64| New {
         id: ReceiptId::new(&yeyak.kit.ids, now),
+        policy: policy.id,
+        is_only: true,
         member: MemberId(Uuid::from_u128(1_000 + u128::from(place))),
         token: Uuid::from_u128(u128::from(place)),
         place: Place { place, ordinal: 1 },
@@ -39,8 +41,8 @@ async fn a_receipt_that_is_taken_back_while_it_is_issued_never_has_a_coupon_that
         created_by: "test".into(),
     });
     let rows: Vec<_> = rows.collect();
-    let written = yeyak.db.write(async |tx| store::receipt::insert(&tx, policy.id, 1, &rows, now).await).await;
-    assert_eq!(written.expect("writes"), 200);
+    let written = yeyak.db.write(async |tx| store::receipt::insert(&tx, &rows, now).await).await;
+    assert_eq!(written.expect("writes").len(), 200);
 
     let issued = rows.chunks(10).map(|some| {
         let (some, db) = (some.iter().map(|row| row.id).collect::<Vec<_>>(), yeyak.db.clone());
@@ -84,6 +86,8 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
         let (policy, now) = (&stage::policy(&yeyak, Issuing::FirstCome, 1).await, yeyak.clock.now());
         let row = New {
             id: ReceiptId::new(&yeyak.kit.ids, now),
+            policy: policy.id,
+            is_only: true,
             member: MemberId(Uuid::from_u128(1)),
             token: Uuid::from_u128(1),
             place: Place { place: 1, ordinal: 1 },
@@ -93,8 +97,8 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
         };
         let id = row.id;
         let rows = [row];
-        let written = yeyak.db.write(async |tx| store::receipt::insert(&tx, policy.id, 1, &rows, now).await).await;
-        assert_eq!(written.expect("writes"), 1);
+        let written = yeyak.db.write(async |tx| store::receipt::insert(&tx, &rows, now).await).await;
+        assert_eq!(written.expect("writes").len(), 1);
         let receipt = &store::receipt::find(yeyak.db.read(), id).await.expect("reads").expect("is there");
         let (inside, entered) = oneshot::channel();
         let (leave, left) = oneshot::channel::<()>();

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use futures::{StreamExt, stream};
+
 use super::Ask;
-use super::rule::{Ruling, Want};
+use super::line::Line;
+use super::rule::{Ruling, Want, Wants};
 use super::verdict::{Verdict, is_astray, verdict};
 use crate::backend::gate::{Outcome, Place, Refused, Settlement, Taker};
 use crate::coupon::error::CouponError;
@@ -15,6 +18,8 @@ use crate::kit::trace;
 
 /// How often somebody is given another place because a row has theirs: only a gate that lacks rows gives such places.
 const ROUNDS: usize = 10;
+/// How many gates are asked, or told, at a time.
+const GATES: usize = 8;
 /// How often the gate may be closed to somebody.
 const CLOSED: u32 = 3;
 
@@ -26,120 +31,184 @@ struct Admitted {
     is_own: bool,
 }
 
+/// Who has to take another place, and what the gate is told first, so that none is given the same one.
+#[derive(Default)]
+struct Again {
+    asks: Vec<Ask>,
+    settlements: Vec<Settlement>,
+}
+
+/// What the gate of one policy said.
+struct Group {
+    policy: PolicyId,
+    admitted: Vec<Admitted>,
+    refused: Vec<(Ask, Refused)>,
+    /// Whether the gate knows of all.
+    is_complete: bool,
+}
+
+impl Group {
+    fn answer(self, error: &Error) {
+        answer_all(self.admitted.into_iter().map(|admitted| admitted.ask).collect(), error);
+    }
+}
+
 impl Coupons {
-    /// Accepts or refuses those who wait for a policy, and answers each.
-    pub(super) async fn accept(&self, policy: PolicyId, asks: Vec<Ask>) {
-        let mut asks = asks;
+    /// Accepts or refuses those who came together, and answers each.
+    pub(super) async fn accept(&self, lines: Vec<Line>) {
+        let mut lines = lines;
         for _ in 0..ROUNDS {
-            asks = self.round(policy, asks).await;
-            if asks.is_empty() {
+            lines = self.round(lines).await;
+            if lines.is_empty() {
                 return;
             }
         }
-        // It lacks rows, and not a few: whoever met them waits until it is built from them.
-        if let Err(error) = self.rebuild_gate_of(policy).await {
-            tracing::debug!(policy.id = %policy, "the gate of {policy} could not be put right: {error}");
+        for Line { policy, asks } in lines {
+            // It lacks rows, and not a few: whoever met them waits until it is built from them.
+            if let Err(error) = self.rebuild_gate_of(policy).await {
+                tracing::debug!(policy.id = %policy, "the gate of {policy} could not be put right: {error}");
+            }
+            self.wait_for_gate(policy, asks);
         }
-        self.wait_for_gate(policy, asks);
     }
 
     /// One try; who has to take another place is left.
-    async fn round(&self, policy: PolicyId, asks: Vec<Ask>) -> Vec<Ask> {
+    async fn round(&self, lines: Vec<Line>) -> Vec<Line> {
+        let gates: Vec<_> = lines.into_iter().map(|line| self.let_in(line)).collect();
+        let mut groups: Vec<Group> = stream::iter(gates).buffered(GATES).collect().await;
+        let refused: Vec<_> = groups
+            .iter_mut()
+            .map(|group| (group.policy, std::mem::take(&mut group.refused), group.is_complete))
+            .filter(|(_, refused, _)| !refused.is_empty())
+            .map(|(policy, refused, is_complete)| self.refuse(policy, refused, is_complete))
+            .collect();
+        groups.retain(|group| !group.admitted.is_empty());
+        // Who is let in does not wait until the others are told why they are not.
+        let refusing = stream::iter(refused).buffer_unordered(GATES).collect::<()>();
+        let writing = async { if groups.is_empty() { Vec::new() } else { self.write(groups).await } };
+        tokio::join!(writing, refusing).0
+    }
+
+    /// Those whom the gate of their policy lets in, and refuses.
+    async fn let_in(&self, Line { policy, asks }: Line) -> Group {
         let takers: Vec<_> = asks.iter().map(|ask| Taker { member: ask.member.0, token: ask.token }).collect();
+        let mut group = Group { policy, admitted: Vec::new(), refused: Vec::new(), is_complete: false };
         let answers = match self.gate.take(policy.0, &takers, self.kit.clock.now()).await {
             Ok(answers) => answers,
             // Whether places were taken is not known: the same token has the same place.
             Err(error) => {
                 answer_all(asks, &error);
-                return Vec::new();
+                return group;
             }
         };
         // What ends here is as if it had been killed: nothing is settled.
         if let Err(error) = self.kit.crash.point("coupon.taken") {
             answer_all(asks, &error);
-            return Vec::new();
+            return group;
         }
-        let (mut admitted, mut closed, mut refused) = (Vec::with_capacity(asks.len()), Vec::new(), Vec::new());
+        group.is_complete = answers.is_complete;
+        let mut closed = Vec::new();
         for (ask, answer) in asks.into_iter().zip(answers.each) {
             match answer {
-                Ok(place) => admitted.push(Admitted { ask, place, is_own: true }),
+                Ok(place) => group.admitted.push(Admitted { ask, place, is_own: true }),
                 Err(Refused::AlreadyYours(place) | Refused::OverLimit(Some(place))) => {
-                    admitted.push(Admitted { ask, place, is_own: false });
+                    group.admitted.push(Admitted { ask, place, is_own: false });
                 }
                 Err(Refused::Closed) => closed.push(ask),
-                Err(why) => refused.push((ask, why)),
+                Err(why) => group.refused.push((ask, why)),
             }
         }
         if !closed.is_empty() {
             self.wait_for_gate(policy, closed);
         }
-        if !refused.is_empty() {
-            self.refuse(policy, refused, answers.is_complete).await;
-        }
-        if admitted.is_empty() { Vec::new() } else { self.write(policy, admitted).await }
+        group
     }
 
     /// Writes the rows of those who were let in, and tells each what became of it; who has to take another place is left.
-    async fn write(&self, policy: PolicyId, admitted: Vec<Admitted>) -> Vec<Ask> {
+    async fn write(&self, groups: Vec<Group>) -> Vec<Line> {
         let now = self.kit.clock.now();
-        let wants: Vec<_> = admitted
-            .iter()
-            .map(|Admitted { ask, place, is_own }| Want {
-                id: ReceiptId::new(&self.kit.ids, now),
-                member: ask.member,
-                token: ask.token,
-                place: *place,
-                is_own: *is_own,
-                actor: ask.actor.clone(),
-            })
-            .collect();
-        let trace = admitted.first().map(|admitted| admitted.ask.trace.clone()).unwrap_or_default();
-        let ruling = match trace::scope(trace, self.rule(policy, &wants, now)).await {
-            Ok(ruling) => ruling,
-            Err(error) => {
-                self.undo(policy, &wants, &error);
-                answer_all(admitted.into_iter().map(|admitted| admitted.ask).collect(), &error);
-                return Vec::new();
-            }
+        let want = |Admitted { ask, place, is_own }: &Admitted| Want {
+            id: ReceiptId::new(&self.kit.ids, now),
+            member: ask.member,
+            token: ask.token,
+            place: *place,
+            is_own: *is_own,
+            actor: ask.actor.clone(),
         };
+        let wants: Vec<_> = groups
+            .iter()
+            .map(|Group { policy, admitted, .. }| Wants { policy: *policy, each: admitted.iter().map(want).collect() })
+            .collect();
+        let first = groups.iter().find_map(|group| group.admitted.first());
+        let trace = first.map(|admitted| admitted.ask.trace.clone()).unwrap_or_default();
+        let rulings = trace::scope(trace, self.rule(&wants, now)).await;
         if let Err(error) = self.kit.crash.point("coupon.accepted") {
-            answer_all(admitted.into_iter().map(|admitted| admitted.ask).collect(), &error);
+            groups.into_iter().for_each(|group| group.answer(&error));
             return Vec::new();
         }
-        self.tell(policy, &ruling, &wants, admitted).await
+        self.tell(rulings, &wants, groups).await
     }
 
-    async fn tell(&self, policy: PolicyId, ruling: &Ruling, wants: &[Want], admitted: Vec<Admitted>) -> Vec<Ask> {
-        let (mut settlements, mut again) = (Vec::with_capacity(wants.len()), Vec::new());
-        let (mut at_once, mut replays) = (Vec::new(), Vec::new());
-        for (want, Admitted { ask, .. }) in wants.iter().zip(admitted) {
+    async fn tell(&self, rulings: Vec<Result<Ruling, Error>>, wants: &[Wants], groups: Vec<Group>) -> Vec<Line> {
+        let (mut replays, mut told) = (Vec::new(), Vec::with_capacity(groups.len()));
+        for (ruling, (wants, group)) in rulings.into_iter().zip(wants.iter().zip(groups)) {
+            match ruling {
+                Ok(ruling) => {
+                    let again = self.tell_each(&ruling, wants, group.admitted, &mut replays);
+                    told.push((ruling, wants, again));
+                }
+                Err(error) => {
+                    self.undo(wants, &error);
+                    group.answer(&error);
+                }
+            }
+        }
+        if !replays.is_empty() {
+            self.replay(replays).await;
+        }
+        let mended: Vec<_> = told.into_iter().map(|(ruling, wants, again)| self.mend(ruling, wants, again)).collect();
+        let left: Vec<_> = stream::iter(mended).buffer_unordered(GATES).collect().await;
+        left.into_iter().filter(|line| !line.asks.is_empty()).collect()
+    }
+
+    /// Tells the gate what it has missed. Who has to take another place is left.
+    async fn mend(&self, ruling: Ruling, Wants { policy, each }: &Wants, again: Again) -> Line {
+        self.look_for_end(&ruling, each);
+        self.teach_gate(&ruling, each).await;
+        let mut asks = again.asks;
+        if let Err(error) = self.gate.settle(policy.0, &again.settlements).await {
+            answer_all(std::mem::take(&mut asks), &error);
+        }
+        Line { policy: *policy, asks }
+    }
+
+    /// Answers those of a policy, save those whose receipts are to be read, and those who have to take another place.
+    fn tell_each(
+        &self,
+        ruling: &Ruling,
+        wants: &Wants,
+        admitted: Vec<Admitted>,
+        replays: &mut Vec<(Ask, ReceiptId)>,
+    ) -> Again {
+        let mut settlements = Vec::with_capacity(admitted.len());
+        let mut again = Again::default();
+        for (want, Admitted { ask, .. }) in wants.each.iter().zip(admitted) {
             let (verdict, outcome) = verdict(ruling, want);
             let settlement = Settlement { member: want.member.0, token: want.token, outcome };
-            match verdict {
-                // Who takes another place must not be given the same one.
-                Verdict::Again => at_once.push(settlement),
-                _ => settlements.push(settlement),
-            }
             match verdict {
                 Verdict::Accepted(receipt) => ask.answer(Ok(Reply { value: receipt, replayed: false })),
                 Verdict::Known(receipt) => replays.push((ask, receipt)),
                 Verdict::Refused(refusal) => ask.answer(Err(refusal.into())),
-                Verdict::Again => again.push(ask),
+                Verdict::Again => {
+                    again.asks.push(ask);
+                    again.settlements.push(settlement);
+                    continue;
+                }
             }
+            settlements.push(settlement);
         }
-        self.settle_later(policy, settlements);
-        if !replays.is_empty() {
-            self.replay(replays).await;
-        }
-        self.look_for_end(ruling, wants);
-        self.teach_gate(ruling, wants).await;
-        match self.gate.settle(policy.0, &at_once).await {
-            Ok(()) => again,
-            Err(error) => {
-                answer_all(again, &error);
-                Vec::new()
-            }
-        }
+        self.settle_later(wants.policy, settlements);
+        again
     }
 
     /// Where the gate lets in whom the rows refuse, it has missed a change of the terms, or some rows.
@@ -173,17 +242,18 @@ impl Coupons {
 
     /// Gives back what was taken for nothing. Where the commit may have happened, the places stay with their members, who are
     /// told when they ask again.
-    fn undo(&self, policy: PolicyId, wants: &[Want], error: &Error) {
+    fn undo(&self, wants: &Wants, error: &Error) {
+        let Wants { policy, each } = wants;
         if error.fault::<Unavailable>().is_some() {
-            tracing::warn!(policy.id = %policy, "whether {} receipts of {policy} were written is not known", wants.len());
+            tracing::warn!(policy.id = %policy, "whether {} receipts of {policy} were written is not known", each.len());
             return;
         }
-        let released = wants.iter().filter(|want| want.is_own).map(|want| Settlement {
+        let released = each.iter().filter(|want| want.is_own).map(|want| Settlement {
             member: want.member.0,
             token: want.token,
             outcome: Outcome::Released,
         });
-        self.settle_later(policy, released.collect());
+        self.settle_later(*policy, released.collect());
     }
 
     /// Tells the gate what became of places. Nobody waits for it but a stop: a gate that does not hear of it gives less than

@@ -161,7 +161,7 @@ mod tests {
     fn message(yeyak: &Harness, id: u128, receipts: usize) -> Message {
         let now = yeyak.clock.now();
         let receipt_ids = (0..receipts).map(|_| ReceiptId::new(&yeyak.kit.ids, now).to_string()).collect();
-        let event = CouponsAccepted { policy_id: String::new(), receipt_ids };
+        let event = CouponsAccepted { receipt_ids };
         Message {
             id: Uuid::from_u128(id),
             kind: CouponsAccepted::full_name(),

@@ -1,12 +1,13 @@
 //! Who waits, by policy, and who serves them.
 //!
-//! A few flights serve the lines: each takes all that wait in one, up to a limit, and comes back for the next. So nobody waits
-//! longer than the flights before take, and the more come, the more of them share a commit.
+//! A few flights serve the lines: each takes all that wait, for whichever policy, up to a limit, and comes back for the next. So
+//! nobody waits longer than the flights before take, and the more come, the more of them share a commit. One is enough while few
+//! come.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::sync::watch;
@@ -18,15 +19,24 @@ use crate::coupon::Coupons;
 use crate::coupon::model::PolicyId;
 use crate::error::{ErrorReason, Fault};
 
-/// The most that are accepted together: one message names them, and one script of the gate takes them.
+/// The most that are accepted together, of all policies: one transaction has their rows.
 const TOGETHER: usize = 500;
-/// How many batches are under way where the database has many writers: while one commits, another is at the gate.
+/// The most policies of a batch, whose turns one transaction takes.
+const POLICIES: usize = 64;
+/// How many batches are under way where the database has many writers and many wait: while one commits, another is at the gate.
 const FLIGHTS: usize = 3;
 /// The most that wait. Layers before this one admit fewer.
 const WAITING: usize = 50_000;
 
 /// For how long a batch of coupons to be made waits for those who ask for theirs: they may ask without an end.
 const YIELD: Duration = Duration::from_millis(200);
+
+/// How many wait where one flight is not enough. A batch costs much the same for few as for many, and what batches of few would
+/// use of the processors is what they wait for.
+const CROWD: usize = 32;
+
+/// After how long a batch is not waited for, however few wait: somebody may have the turn of one of its policies.
+const STUCK: Duration = Duration::from_millis(50);
 
 /// The lines of this process.
 #[derive(Debug, Default)]
@@ -42,6 +52,16 @@ struct All {
     /// The policies that somebody waits for, in the order in which they are served.
     turns: VecDeque<PolicyId>,
     count: usize,
+    /// How many batches were taken, and when the last one was.
+    batches: u64,
+    last: Option<Instant>,
+}
+
+/// Who waits for a policy.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) policy: PolicyId,
+    pub(super) asks: Vec<Ask>,
 }
 
 impl All {
@@ -54,17 +74,25 @@ impl All {
         line.extend(asks);
     }
 
-    /// All who wait for the policy whose turn it is, up to the limit.
-    fn next(&mut self) -> Option<(PolicyId, Vec<Ask>)> {
-        let policy = self.turns.pop_front()?;
-        let mut together = self.waiting.remove(&policy)?;
-        if together.len() > TOGETHER {
-            let rest = together.split_off(TOGETHER);
-            self.waiting.insert(policy, rest);
-            self.turns.push_back(policy);
+    /// All who wait, in the order of the turns, up to the limit.
+    fn next(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let mut room = TOGETHER;
+        while room > 0
+            && lines.len() < POLICIES
+            && let Some(policy) = self.turns.pop_front()
+        {
+            let mut asks = self.waiting.remove(&policy).unwrap_or_default();
+            if asks.len() > room {
+                let rest = asks.split_off(room);
+                self.waiting.insert(policy, rest);
+                self.turns.push_back(policy);
+            }
+            room -= asks.len();
+            self.count -= asks.len();
+            lines.push(Line { policy, asks });
         }
-        self.count -= together.len();
-        Some((policy, together))
+        lines
     }
 }
 
@@ -73,14 +101,41 @@ impl Lines {
         work(&mut self.lines.lock().expect("nothing panics while it is held"))
     }
 
-    /// The next to be served; without any, the flight that asks has ended.
-    fn next(&self) -> Option<(PolicyId, Vec<Ask>)> {
+    /// Has asks wait, and tells whether another flight is to take off, of the most that there may be. They come back where too
+    /// many wait.
+    fn put(&self, policy: PolicyId, asks: Vec<Ask>, most: usize) -> Result<bool, Vec<Ask>> {
         self.with(|all| {
-            let next = all.next();
-            if next.is_none() {
-                self.flights.send_modify(|flights| *flights -= 1);
+            if all.count + asks.len() > WAITING {
+                return Err(asks);
             }
-            next
+            all.put(policy, asks);
+            let goes_on = all.last.is_some_and(|last| last.elapsed() < STUCK);
+            let enough = if all.count < CROWD && goes_on { 1 } else { most };
+            Ok(self.flights.send_if_modified(|under_way| {
+                let takes_off = *under_way < enough;
+                *under_way += usize::from(takes_off);
+                takes_off
+            }))
+        })
+    }
+
+    /// The next to be served by a flight that took the batch of a number before; without any, it has ended. Few are left to
+    /// another flight, if one has come back meanwhile.
+    fn next(&self, before: &mut u64) -> Vec<Line> {
+        self.with(|all| {
+            let is_left_to_another = all.count < CROWD && all.batches > *before;
+            let ends = self.flights.send_if_modified(|under_way| {
+                let ends = all.count == 0 || (*under_way > 1 && is_left_to_another);
+                *under_way -= usize::from(ends);
+                ends
+            });
+            if ends {
+                return Vec::new();
+            }
+            all.batches += 1;
+            all.last = Some(Instant::now());
+            *before = all.batches;
+            all.next()
         })
     }
 
@@ -95,19 +150,8 @@ impl Lines {
 impl Coupons {
     /// Has asks wait for their turn. Each is answered; at once, where too many wait.
     pub(super) fn put_in_line(&self, policy: PolicyId, asks: Vec<Ask>) {
-        let flights = if self.kit.db.is_shared() { FLIGHTS } else { 1 };
-        let takes_off = self.lines.with(|all| {
-            if all.count + asks.len() > WAITING {
-                return Err(asks);
-            }
-            all.put(policy, asks);
-            Ok(self.lines.flights.send_if_modified(|under_way| {
-                let takes_off = *under_way < flights;
-                *under_way += usize::from(takes_off);
-                takes_off
-            }))
-        });
-        match takes_off {
+        let most = if self.kit.db.is_shared() { FLIGHTS } else { 1 };
+        match self.lines.put(policy, asks, most) {
             // Not the caller's task: what has begun runs to its end whoever goes away, and a stop waits for it.
             Ok(true) => drop(self.tasks.spawn(self.clone().fly())),
             Ok(false) => {}
@@ -116,10 +160,15 @@ impl Coupons {
     }
 
     async fn fly(self) {
-        while let Some((policy, asks)) = self.lines.next() {
+        let mut batch = u64::MAX;
+        loop {
+            let lines = self.lines.next(&mut batch);
+            if lines.is_empty() {
+                return;
+            }
             // Whoever a panic has left without an answer is told so by the end of the channel.
-            if AssertUnwindSafe(self.accept(policy, asks)).catch_unwind().await.is_err() {
-                tracing::error!(policy.id = %policy, "accepting for {policy} panicked");
+            if AssertUnwindSafe(self.accept(lines)).catch_unwind().await.is_err() {
+                tracing::error!("accepting of those who came together panicked");
             }
         }
     }
@@ -143,9 +192,87 @@ impl Fault for LineTooLong {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::time::Instant;
+
+    use tokio::sync::oneshot;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::kit::id::MemberId;
+
+    fn asks(count: u128) -> Vec<Ask> {
+        let ask = |number| Ask {
+            member: MemberId(Uuid::from_u128(number)),
+            token: Uuid::from_u128(number),
+            actor: String::new(),
+            trace: String::new(),
+            closed: 0,
+            answer: oneshot::channel().0,
+        };
+        (0..count).map(ask).collect()
+    }
+
+    /// Guards: the limits, and the turns: whoever is behind a long line is served before its rest.
+    #[test]
+    fn all_lines_are_served_together_and_a_long_one_in_parts() {
+        let policy = |number| PolicyId(Uuid::from_u128(number));
+        let mut all = All::default();
+        all.put(policy(1), asks(3));
+        all.put(policy(2), asks(700));
+        all.put(policy(1), asks(4));
+        all.put(policy(3), asks(5));
+
+        let mut next = || {
+            let taken = all.next().into_iter().map(|line| (line.policy, line.asks.len()));
+            (taken.collect::<Vec<_>>(), all.count)
+        };
+
+        assert_eq!(next(), (vec![(policy(1), 7), (policy(2), 493)], 212));
+        assert_eq!(next(), (vec![(policy(3), 5), (policy(2), 207)], 0));
+        assert_eq!(next(), (vec![], 0));
+        (0..=POLICIES as u128).for_each(|number| all.put(policy(number), asks(1)));
+        assert_eq!((all.next().len(), all.next().len()), (POLICIES, 1));
+    }
+
+    /// Guards: one flight for few, the most for many, and the end of those that few have left over.
+    #[test]
+    fn few_are_served_by_one_flight_and_many_by_several() {
+        let lines = Lines::default();
+        let policy = PolicyId(Uuid::from_u128(1));
+        let put = |count: usize| lines.put(policy, asks(count as u128), 2).expect("there is room");
+        let (mut first, mut second) = (u64::MAX, u64::MAX);
+        let take = |flight: &mut u64| lines.next(flight).iter().map(|line| line.asks.len()).sum::<usize>();
+        let under_way = || *lines.flights.borrow();
+
+        assert_eq!((put(1), take(&mut first)), (true, 1));
+        assert_eq!((put(CROWD - 1), put(1)), (false, true));
+        assert_eq!((take(&mut second), under_way()), (CROWD, 2));
+        assert!(!put(CROWD));
+        assert_eq!(take(&mut first), CROWD);
+
+        assert!(!put(1));
+        assert_eq!((take(&mut second), under_way()), (0, 1), "the other flight serves the one that is left");
+        assert_eq!(take(&mut first), 1);
+        assert_eq!((take(&mut first), under_way()), (0, 0));
+        assert!(lines.put(policy, asks(1 + WAITING as u128), 2).is_err());
+    }
+
+    /// Guards: the time after which a batch is not waited for, and the batches of others, by which a flight knows that they go on.
+    #[test]
+    fn a_batch_that_is_stuck_holds_up_nobody() {
+        let lines = Lines::default();
+        let put = |number| lines.put(PolicyId(Uuid::from_u128(number)), asks(1), 2).expect("there is room");
+        let (mut stuck, mut other) = (u64::MAX, u64::MAX);
+        assert!(put(1));
+        assert_eq!((lines.next(&mut stuck).len(), put(2)), (1, false));
+
+        std::thread::sleep(STUCK);
+
+        assert!(put(3), "another takes off");
+        assert_eq!(lines.next(&mut other).len(), 2);
+        assert!(!put(4));
+        assert_eq!(lines.next(&mut other).len(), 1, "who comes meanwhile is not left to the one that is stuck");
+        assert!(lines.next(&mut other).is_empty());
+    }
 
     /// Guards: the wait for the last flight, and the end of its patience.
     #[tokio::test]
@@ -156,7 +283,7 @@ mod tests {
 
         let mut until_quiet = pin!(lines.quiet());
         assert!((&mut until_quiet).now_or_never().is_none(), "somebody asks");
-        assert!(lines.next().is_none(), "nobody is left");
+        assert!(lines.next(&mut 0).is_empty(), "nobody is left");
         assert!(until_quiet.now_or_never().is_some(), "the last who asked has been answered");
 
         lines.flights.send_modify(|flights| *flights = 1);

@@ -1,7 +1,8 @@
 //! First come, first served: the gate lets in, a row accepts, the queue carries, an issuer makes the coupon.
 //!
 //! Who asks is let in by the gate, which is quick and may be wrong, and accepted by a row, which is right. What waits at the
-//! same moment is accepted together: one script of the gate, one transaction, one event. The answer follows the commit.
+//! same moment is accepted together, whichever policies it is for: one script of the gate of each, one transaction, one event.
+//! The answer follows the commit.
 
 mod accept;
 mod convert;

@@ -1,6 +1,5 @@
 //! Receipts whose coupons are not there after a while are handed to the issuers again. None is ever given back.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,12 +7,13 @@ use chrono::TimeDelta;
 use metrics::counter;
 use uuid::Uuid;
 
-use crate::coupon::model::{Policy, PolicyId, ReceiptId};
+use crate::coupon::model::{Policy, ReceiptId};
 use crate::coupon::{Coupons, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
 use crate::kit::clock::Time;
 use crate::kit::job::Job;
+use crate::kit::tx::Tx;
 
 /// How long a receipt is left to its message: far longer than a commit takes, so that none comes behind what was looked at.
 const AFTER: TimeDelta = TimeDelta::minutes(1);
@@ -31,7 +31,7 @@ impl Coupons {
         loop {
             let range = (after, Uuid::max());
             let page = store::receipt::pending(self.kit.db.read(), Some(policy.id), range, PAGE).await?;
-            let Some((_, last)) = page.last() else { break };
+            let Some(last) = page.last() else { break };
             after = last.0;
             count += page.len();
             self.hand_over_again(&page).await?;
@@ -40,23 +40,15 @@ impl Coupons {
         Ok(())
     }
 
-    async fn hand_over_again(&self, pending: &[(PolicyId, ReceiptId)]) -> Result<(), Error> {
-        let mut by_policy: BTreeMap<PolicyId, Vec<ReceiptId>> = BTreeMap::new();
-        for (policy, receipt) in pending {
-            by_policy.entry(*policy).or_default().push(*receipt);
-        }
+    async fn hand_over_again(&self, pending: &[ReceiptId]) -> Result<(), Error> {
         let actor = Actor::job(NAME);
-        self.kit
-            .db
-            .write(async |tx| {
-                for (policy, receipts) in &by_policy {
-                    for together in receipts.chunks(TOGETHER) {
-                        self.announce_accepted(&tx, *policy, together.iter().copied(), &actor);
-                    }
-                }
-                Ok(())
-            })
-            .await?;
+        let announce = async |tx: Tx| {
+            for together in pending.chunks(TOGETHER) {
+                self.announce_accepted(&tx, together.iter().copied(), &actor);
+            }
+            Ok(())
+        };
+        self.kit.db.write(announce).await?;
         counter!("yeyak_coupon_republished_total").increment(pending.len() as u64);
         Ok(())
     }
@@ -71,10 +63,10 @@ impl Coupons {
         let (mut count, mut oldest) = (0, None);
         while count < MOST {
             let page = store::receipt::pending(conn, None, (after, before), PAGE).await?;
-            let Some((_, last)) = page.last() else { break };
+            let Some(last) = page.last() else { break };
             after = last.0;
             count += page.len() as u64;
-            oldest = oldest.or(page.first().map(|(_, receipt)| receipt.0));
+            oldest = oldest.or(page.first().map(|receipt| receipt.0));
             self.hand_over_again(&page).await?;
             tracing::info!(count = page.len(), "handed {} late receipts to the issuers again", page.len());
         }

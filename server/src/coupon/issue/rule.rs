@@ -12,7 +12,7 @@ use crate::coupon::give::{day_of, free_on};
 use crate::coupon::model::{Offer, Policy, PolicyId, ReceiptId};
 use crate::coupon::store::receipt::{New, Row};
 use crate::coupon::{Coupons, store};
-use crate::error::{Error, NotFound, Unavailable};
+use crate::error::{Error, ErrorReason, NotFound, Unavailable};
 use crate::kit::caller::Actor;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
@@ -36,7 +36,14 @@ pub(super) struct Want {
     pub(super) actor: String,
 }
 
-/// What was written, and what was there before.
+/// Those of one policy.
+#[derive(Debug)]
+pub(super) struct Wants {
+    pub(super) policy: PolicyId,
+    pub(super) each: Vec<Want>,
+}
+
+/// What was written of a policy, and what was there before.
 #[derive(Debug)]
 pub(super) struct Ruling {
     pub(super) policy: Policy,
@@ -68,28 +75,9 @@ impl Policy {
     }
 }
 
-impl Coupons {
-    /// Writes the receipts that the rows allow, with the event that has their coupons issued.
-    pub(super) async fn rule(&self, policy: PolicyId, wants: &[Want], accepted: Time) -> Result<Ruling, Error> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let ruling = self.kit.db.write(async |tx| self.rule_in(&tx, policy, wants, accepted).await).await;
-            match ruling {
-                Err(error) if error.is_lost() && tries < TRIES => {}
-                ruling => return ruling,
-            }
-        }
-    }
-
-    async fn rule_in(&self, tx: &Tx, id: PolicyId, wants: &[Want], accepted: Time) -> Result<Ruling, Error> {
-        // Whoever pauses, ends or changes the policy waits for this transaction, and the next reads what they wrote.
-        let policy = store::policy::hold(tx, id).await?.ok_or_else(|| NotFound::new("coupon_policy", id))?;
-        let now = self.kit.clock.now();
-        if now - accepted > LATE {
-            return Err(Unavailable { what: "the database" }.into());
-        }
-        let mut ruling = Ruling {
+impl Ruling {
+    fn new(policy: Policy, now: Time, accepted: Time) -> Self {
+        Self {
             refused: policy.refusal_at(now),
             policy,
             accepted,
@@ -97,22 +85,77 @@ impl Coupons {
             over_day: HashSet::new(),
             of_members: HashMap::new(),
             of_places: HashMap::new(),
-        };
-        let mut lost_places = HashSet::new();
-        if ruling.refused.is_none() {
-            let rows = self.rows(tx, &mut ruling, wants).await?;
-            let written = store::receipt::insert(tx, id, ruling.policy.offer.per_member, &rows, accepted).await?;
-            if written == rows.len() {
-                ruling.written = rows.iter().map(|row| row.id).collect();
-            } else if ruling.policy.offer.has_slots() {
-                // What was read before does not hold any more, and slots were kept for those who can't have them.
-                return Err(Error::lost(id));
-            }
-            lost_places = rows.iter().map(|row| row.id).filter(|id| !ruling.written.contains(id)).collect();
         }
-        look(tx, &mut ruling, wants, &lost_places).await?;
-        self.announce(tx, &ruling, wants);
-        Ok(ruling)
+    }
+}
+
+impl Coupons {
+    /// Writes the receipts that the rows allow, with the event that has their coupons issued: of all policies together, unless
+    /// something is wrong with one of them, which is not the others'.
+    pub(super) async fn rule(&self, lines: &[Wants], accepted: Time) -> Vec<Result<Ruling, Error>> {
+        match self.rule_together(lines, accepted).await {
+            Ok(rulings) => rulings.into_iter().map(Ok).collect(),
+            Err(error) if is_of_one(&error) => self.rule_on_each(lines, accepted).await,
+            Err(error) => lines.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn rule_on_each(&self, lines: &[Wants], accepted: Time) -> Vec<Result<Ruling, Error>> {
+        let mut rulings = Vec::with_capacity(lines.len());
+        let mut tries = 0;
+        while let Some(alone) = lines.get(rulings.len()..=rulings.len()) {
+            tries += 1;
+            match self.rule_together(alone, accepted).await {
+                Ok(ruling) => rulings.extend(ruling.into_iter().map(Ok)),
+                Err(error) if error.is_lost() && tries < TRIES => continue,
+                Err(error) if is_of_one(&error) => rulings.push(Err(error)),
+                // It would go no better with the rest.
+                Err(error) => rulings.resize_with(lines.len(), || Err(error.clone())),
+            }
+            tries = 0;
+        }
+        rulings
+    }
+
+    async fn rule_together(&self, lines: &[Wants], accepted: Time) -> Result<Vec<Ruling>, Error> {
+        self.kit.db.write(async |tx| self.rule_in(&tx, lines, accepted).await).await
+    }
+
+    async fn rule_in(&self, tx: &Tx, lines: &[Wants], accepted: Time) -> Result<Vec<Ruling>, Error> {
+        // Whoever pauses, ends or changes one of them waits for this transaction, and the next reads what they wrote.
+        let policies = store::policy::hold_all(tx, lines.iter().map(|wants| wants.policy)).await?;
+        let now = self.kit.clock.now();
+        if now - accepted > LATE {
+            return Err(Unavailable { what: "the database" }.into());
+        }
+        let mut policies: HashMap<_, _> = policies.into_iter().map(|policy| (policy.id, policy)).collect();
+        let mut rulings = Vec::with_capacity(lines.len());
+        let mut rows = Vec::new();
+        for Wants { policy, each } in lines {
+            let policy = policies.remove(policy).ok_or_else(|| NotFound::new("coupon_policy", *policy))?;
+            let mut ruling = Ruling::new(policy, now, accepted);
+            if ruling.refused.is_none() {
+                rows.append(&mut self.rows(tx, &mut ruling, each).await?);
+            }
+            rulings.push(ruling);
+        }
+        let written = store::receipt::insert(tx, &rows, accepted).await?;
+        let beaten: HashSet<_> = rows.iter().filter(|row| !written.contains(&row.id)).map(|row| row.policy).collect();
+        // What was read before does not hold any more, and slots were kept for those who can't have them.
+        let is_lost = |policy: &&Policy| policy.offer.has_slots() && beaten.contains(&policy.id);
+        if let Some(policy) = rulings.iter().map(|ruling| &ruling.policy).find(is_lost) {
+            return Err(Error::lost(policy.id));
+        }
+        for (ruling, Wants { each, .. }) in rulings.iter_mut().zip(lines) {
+            ruling.written = each.iter().map(|want| want.id).filter(|id| written.contains(id)).collect();
+            look(tx, ruling, each).await?;
+        }
+        let accepted: Vec<_> =
+            lines.iter().flat_map(|wants| &wants.each).filter(|want| written.contains(&want.id)).collect();
+        if let Some(first) = accepted.first() {
+            self.announce_accepted(tx, accepted.iter().map(|want| want.id), &Actor(first.actor.clone()));
+        }
+        Ok(rulings)
     }
 
     /// The receipts to be written: one a place, within the total, and within what each member may have.
@@ -129,9 +172,11 @@ impl Coupons {
         }
         let mut firsts: Vec<&Want> = firsts.into_values().collect();
         firsts.sort_unstable_by_key(|want| want.place.place);
-        let expire_time = policy.expiry(*accepted);
+        let (policy_id, is_only, expire_time) = (policy.id, offer.per_member == 1, policy.expiry(*accepted));
         let rows = firsts.iter().map(|want| New {
             id: want.id,
+            policy: policy_id,
+            is_only,
             member: want.member,
             token: want.token,
             place: want.place,
@@ -163,42 +208,29 @@ impl Coupons {
         Ok(fitting)
     }
 
-    fn announce(&self, tx: &Tx, ruling: &Ruling, wants: &[Want]) {
-        let written = wants.iter().filter(|want| ruling.written.contains(&want.id));
-        if let Some(first) = written.clone().next() {
-            let actor = Actor(first.actor.clone());
-            self.announce_accepted(tx, ruling.policy.id, written.map(|want| want.id), &actor);
-        }
-    }
-
-    /// Has the coupons of receipts issued. Each such event stands for itself: none has to wait for another of its policy.
-    pub(super) fn announce_accepted(
-        &self,
-        tx: &Tx,
-        policy: PolicyId,
-        receipts: impl Iterator<Item = ReceiptId> + Clone,
-        actor: &Actor,
-    ) {
+    /// Has the coupons of receipts issued. Each such event stands for itself: none has to wait for another.
+    pub(super) fn announce_accepted(&self, tx: &Tx, receipts: impl Iterator<Item = ReceiptId> + Clone, actor: &Actor) {
         let Some(first) = receipts.clone().next() else { return };
-        let event = CouponsAccepted {
-            policy_id: policy.to_string(),
-            receipt_ids: receipts.map(|receipt| receipt.to_string()).collect(),
-        };
+        let event = CouponsAccepted { receipt_ids: receipts.map(|receipt| receipt.to_string()).collect() };
         self.kit.outbox.put(tx, Cause { aggregate: first.0, version: 1, actor }, &event);
     }
 }
 
-/// Reads what decides about those whose receipts were not written, or may not have been.
-async fn look(tx: &Tx, ruling: &mut Ruling, wants: &[Want], unsure: &HashSet<ReceiptId>) -> Result<(), Error> {
+/// Whether it may be the error of one policy: what it has can't be read, or has changed, or it is not there.
+fn is_of_one(error: &Error) -> bool {
+    error.is_lost() || matches!(error.reason(), ErrorReason::Internal | ErrorReason::NotFound)
+}
+
+/// Reads what decides about those whose receipts were not written.
+async fn look(tx: &Tx, ruling: &mut Ruling, wants: &[Want]) -> Result<(), Error> {
     let left: Vec<_> = wants.iter().filter(|want| !ruling.written.contains(&want.id)).collect();
     if left.is_empty() {
         return Ok(());
     }
     let id = ruling.policy.id;
-    let rows = store::receipt::of_members(&**tx, id, left.iter().map(|want| want.member)).await?;
-    ruling.written.extend(rows.iter().map(|row| row.id).filter(|id| unsure.contains(id)));
-    ruling.of_members = by_member(rows);
-    let places = left.iter().filter(|want| !ruling.written.contains(&want.id)).map(|want| want.place.place);
+    let members = left.iter().map(|want| want.member);
+    ruling.of_members = by_member(store::receipt::of_members(&**tx, id, members).await?);
+    let places = left.iter().map(|want| want.place.place);
     ruling.of_places = by_place(store::receipt::of_places(&**tx, id, places).await?);
     Ok(())
 }

@@ -147,10 +147,13 @@ pub(in crate::coupon) async fn find(conn: &impl ConnectionTrait, id: PolicyId) -
     Entity::find_by_id(id.0).one(conn).await?.map(Policy::try_from).transpose()
 }
 
-/// Some policies, whosever they are.
-pub(in crate::coupon) async fn find_many(conn: &impl ConnectionTrait, ids: &[PolicyId]) -> Result<Vec<Policy>, Error> {
-    let rows = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).all(conn).await?;
-    rows.into_iter().map(Policy::try_from).collect()
+/// Policies by id, whosever they are.
+pub(in crate::coupon) async fn find_all(
+    conn: &impl ConnectionTrait,
+    ids: impl Iterator<Item = PolicyId>,
+) -> Result<Vec<Policy>, Error> {
+    let found = Entity::find().filter(among(conn, Column::Id, ids.map(|id| id.0).collect()));
+    found.all(conn).await?.into_iter().map(Policy::try_from).collect()
 }
 
 /// Writes a new policy, with its tally.
@@ -183,8 +186,16 @@ pub(in crate::coupon) async fn update(tx: &Tx, before: i64, policy: &Policy) -> 
 
 /// A policy whose terms stay as they are until the transaction ends. Before any other lock of the transaction.
 pub(in crate::coupon) async fn hold(tx: &Tx, id: PolicyId) -> Result<Option<Policy>, Error> {
-    tx.share_turn(id.0).await?;
-    find(&**tx, id).await
+    Ok(hold_all(tx, std::iter::once(id)).await?.pop())
+}
+
+/// Some policies, as [`hold`] does with one; those that are there.
+pub(in crate::coupon) async fn hold_all(
+    tx: &Tx,
+    ids: impl Iterator<Item = PolicyId> + Clone,
+) -> Result<Vec<Policy>, Error> {
+    tx.share_turns(ids.clone().map(|id| id.0)).await?;
+    find_all(&**tx, ids).await
 }
 
 /// How many policies a seller has; none for the platform.
@@ -234,15 +245,6 @@ pub(in crate::coupon) async fn untold(
 pub(in crate::coupon) async fn granted(conn: &impl ConnectionTrait, id: PolicyId) -> Result<u64, Error> {
     let tally = tally::Entity::find_by_id(id.0).one(conn).await?;
     narrow("coupon_tally.granted", tally.map_or(0, |tally| tally.granted))
-}
-
-/// Policies by id, whosever they are.
-pub(in crate::coupon) async fn find_all(
-    conn: &impl ConnectionTrait,
-    ids: impl Iterator<Item = PolicyId>,
-) -> Result<Vec<Policy>, Error> {
-    let found = Entity::find().filter(among(conn, Column::Id, ids.map(|id| id.0).collect()));
-    found.all(conn).await?.into_iter().map(Policy::try_from).collect()
 }
 
 /// First-come policies that are not interrupted or ended, by id.

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{OnConflict, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue, ConnectionTrait, DatabaseBackend, ExprTrait, FromQueryResult, QueryOrder, QuerySelect, Select,
-    Statement,
+    ActiveValue, ConnectionTrait, DatabaseBackend, ExprTrait, FromQueryResult, QueryOrder, QueryResult, QuerySelect,
+    QueryTrait, Select, Statement,
 };
 
 use super::{among, narrow};
@@ -23,6 +23,9 @@ use crate::kit::tx::Tx;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::coupon) struct New {
     pub(in crate::coupon) id: ReceiptId,
+    pub(in crate::coupon) policy: PolicyId,
+    /// Whether a member may have one of the policy.
+    pub(in crate::coupon) is_only: bool,
     pub(in crate::coupon) member: MemberId,
     pub(in crate::coupon) token: Uuid,
     pub(in crate::coupon) place: Place,
@@ -51,22 +54,17 @@ impl From<Model> for Row {
     }
 }
 
-/// Writes receipts of a policy, save those that a row forbids: one of the same request; another that is live, where a member may
-/// have one; the same ordinal; the same place. How many were written.
-pub(in crate::coupon) async fn insert(
-    tx: &Tx,
-    policy: PolicyId,
-    per_member: u32,
-    rows: &[New],
-    now: Time,
-) -> Result<usize, Error> {
+/// Writes receipts, save those that a row forbids: one of the same request; another that is live, where a member may have one;
+/// the same ordinal; the same place. Which were written.
+pub(in crate::coupon) async fn insert(tx: &Tx, rows: &[New], now: Time) -> Result<HashSet<ReceiptId>, Error> {
     if rows.is_empty() {
-        return Ok(0);
+        return Ok(HashSet::new());
     }
-    match tx.has_others() {
-        true => insert_beside_others(tx, policy, per_member, rows, now).await,
-        false => insert_alone(tx, policy, per_member, rows, now).await,
-    }
+    let written = match tx.has_others() {
+        true => insert_beside_others(tx, rows, now).await?,
+        false => insert_alone(tx, rows, now).await?,
+    };
+    written.iter().map(|row| Ok(ReceiptId(row.try_get_by_index(0)?))).collect()
 }
 
 /// In one statement, whose text is the same for any number of rows; who writes the same at this moment is waited for.
@@ -74,34 +72,29 @@ const INSERT: &str = "
 INSERT INTO coupon_receipt
   (id, policy_id, member_id, ordinal, place, day_slot, token, once, expire_time, created_by, create_time,
    cancel_reason)
-SELECT x.id, $1, x.member_id, x.ordinal, x.place, NULLIF(x.day_slot, 0), x.token, CASE WHEN $2 THEN NULL ELSE x.token END,
-  x.expire_time, x.created_by, $3, ''
-FROM unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::uuid[], $10::text[],
-    $11::timestamptz[])
-  AS x (id, member_id, ordinal, place, day_slot, token, created_by, expire_time)
-WHERE (SELECT r.id FROM coupon_receipt AS r WHERE r.policy_id = $1 AND r.member_id = x.member_id
-  AND (r.token = x.token OR ($2 AND r.ordinal IS NOT NULL)) LIMIT 1) IS NULL
-ON CONFLICT DO NOTHING";
+SELECT x.id, x.policy_id, x.member_id, x.ordinal, x.place, NULLIF(x.day_slot, 0), x.token,
+  CASE WHEN x.is_only THEN NULL ELSE x.token END, x.expire_time, x.created_by, $1, ''
+FROM unnest($2::uuid[], $3::uuid[], $4::boolean[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::uuid[],
+    $10::text[], $11::timestamptz[])
+  AS x (id, policy_id, is_only, member_id, ordinal, place, day_slot, token, created_by, expire_time)
+WHERE (SELECT r.id FROM coupon_receipt AS r WHERE r.policy_id = x.policy_id AND r.member_id = x.member_id
+  AND (r.token = x.token OR (x.is_only AND r.ordinal IS NOT NULL)) LIMIT 1) IS NULL
+ON CONFLICT DO NOTHING
+RETURNING id";
 
-async fn insert_beside_others(
-    tx: &Tx,
-    policy: PolicyId,
-    per_member: u32,
-    rows: &[New],
-    now: Time,
-) -> Result<usize, Error> {
+async fn insert_beside_others(tx: &Tx, rows: &[New], now: Time) -> Result<Vec<QueryResult>, Error> {
     // In one order, so that two who write the same wait for each other instead of locking each other out.
     let mut rows: Vec<&New> = rows.iter().collect();
-    rows.sort_unstable_by_key(|row| row.place.place);
+    rows.sort_unstable_by_key(|row| (row.policy, row.place.place));
     let mut places = Vec::with_capacity(rows.len());
     for row in &rows {
         places.push(wide(row.place.place)?);
     }
     let values: [Value; 11] = [
-        policy.0.into(),
-        (per_member == 1).into(),
         now.into(),
         rows.iter().map(|row| row.id.0).collect::<Vec<Uuid>>().into(),
+        rows.iter().map(|row| row.policy.0).collect::<Vec<Uuid>>().into(),
+        rows.iter().map(|row| row.is_only).collect::<Vec<bool>>().into(),
         rows.iter().map(|row| row.member.0).collect::<Vec<Uuid>>().into(),
         rows.iter().map(|row| i64::from(row.place.ordinal)).collect::<Vec<i64>>().into(),
         places.into(),
@@ -112,42 +105,43 @@ async fn insert_beside_others(
         rows.iter().map(|row| row.expire_time).collect::<Vec<Time>>().into(),
     ];
     let insert = Statement::from_sql_and_values(DatabaseBackend::Postgres, INSERT, values);
-    let written = tx.execute_raw(insert).await?.rows_affected();
-    usize::try_from(written).map_err(Error::internal)
+    Ok(tx.query_all_raw(insert).await?)
 }
 
 /// SQLite has one writer: what was read before still holds.
-async fn insert_alone(tx: &Tx, policy: PolicyId, per_member: u32, rows: &[New], now: Time) -> Result<usize, Error> {
-    let members = rows.iter().map(|row| row.member);
-    let known = of_members(&**tx, policy, members).await?;
-    let requests: HashSet<_> = known.iter().map(|row| (row.member, row.token)).collect();
-    let live: HashSet<_> = known.iter().filter(|row| row.ordinal.is_some()).map(|row| row.member).collect();
+async fn insert_alone(tx: &Tx, rows: &[New], now: Time) -> Result<Vec<QueryResult>, Error> {
     let mut models = Vec::with_capacity(rows.len());
-    for row in rows {
-        let has = per_member == 1 && live.contains(&row.member);
-        if !has && !requests.contains(&(row.member, row.token)) {
-            models.push(model(policy, per_member, row, now)?);
+    for rows in rows.chunk_by(|row, next| row.policy == next.policy) {
+        let Some(New { policy, .. }) = rows.first() else { continue };
+        let known = of_members(&**tx, *policy, rows.iter().map(|row| row.member)).await?;
+        let requests: HashSet<_> = known.iter().map(|row| (row.member, row.token)).collect();
+        let live: HashSet<_> = known.iter().filter(|row| row.ordinal.is_some()).map(|row| row.member).collect();
+        for row in rows {
+            let has = row.is_only && live.contains(&row.member);
+            if !has && !requests.contains(&(row.member, row.token)) {
+                models.push(model(row, now)?);
+            }
         }
     }
     if models.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     // On any conflict, not that of the id alone.
     let nothing = OnConflict::new().do_nothing().to_owned();
-    let written = Entity::insert_many(models).on_conflict(nothing).exec_without_returning(&**tx).await?;
-    usize::try_from(written).map_err(Error::internal)
+    let mut insert = Entity::insert_many(models).on_conflict(nothing).into_query();
+    Ok(tx.query_all(insert.returning_col(Column::Id)).await?)
 }
 
-fn model(policy: PolicyId, per_member: u32, row: &New, now: Time) -> Result<ActiveModel, Error> {
+fn model(row: &New, now: Time) -> Result<ActiveModel, Error> {
     Ok(ActiveModel {
         id: ActiveValue::Set(row.id.0),
-        policy_id: ActiveValue::Set(policy.0),
+        policy_id: ActiveValue::Set(row.policy.0),
         member_id: ActiveValue::Set(row.member.0),
         ordinal: ActiveValue::Set(Some(row.place.ordinal.into())),
         place: ActiveValue::Set(Some(wide(row.place.place)?)),
         day_slot: ActiveValue::Set(row.day_slot),
         token: ActiveValue::Set(row.token),
-        once: ActiveValue::Set((per_member != 1).then_some(row.token)),
+        once: ActiveValue::Set((!row.is_only).then_some(row.token)),
         gift_of: ActiveValue::Set(None),
         expire_time: ActiveValue::Set(row.expire_time),
         created_by: ActiveValue::Set(row.created_by.clone()),
@@ -287,10 +281,10 @@ pub(in crate::coupon) async fn pending(
     policy: Option<PolicyId>,
     (after, before): (Uuid, Uuid),
     limit: u64,
-) -> Result<Vec<(PolicyId, ReceiptId)>, Error> {
+) -> Result<Vec<ReceiptId>, Error> {
     let mut pending = Entity::find()
         .select_only()
-        .columns([Column::PolicyId, Column::Id])
+        .column(Column::Id)
         .filter(Column::Id.gt(after))
         .filter(Column::Id.lt(before))
         .filter(Column::CancelTime.is_null())
@@ -300,8 +294,8 @@ pub(in crate::coupon) async fn pending(
     if let Some(policy) = policy {
         pending = pending.filter(Column::PolicyId.eq(policy.0));
     }
-    let found: Vec<(Uuid, Uuid)> = pending.into_tuple().all(conn).await?;
-    Ok(found.into_iter().map(|(policy, id)| (PolicyId(policy), ReceiptId(id))).collect())
+    let found: Vec<Uuid> = pending.into_tuple().all(conn).await?;
+    Ok(found.into_iter().map(ReceiptId).collect())
 }
 
 /// How many live receipts a policy has, and how many of them have no coupon yet.

@@ -8,4 +8,5 @@ mod losing;
 mod rows;
 mod rush;
 mod stage;
+mod together;
 mod watching;
