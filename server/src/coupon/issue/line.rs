@@ -33,7 +33,7 @@ const YIELD: Duration = Duration::from_millis(200);
 
 /// How many wait where one flight is not enough. A batch costs much the same for few as for many, and what batches of few would
 /// use of the processors is what they wait for.
-const CROWD: usize = 32;
+const CROWD: usize = 64;
 
 /// After how long a batch is not waited for, however few wait: somebody may have the turn of one of its policies.
 const STUCK: Duration = Duration::from_millis(50);
