@@ -98,12 +98,8 @@ impl Tx {
     ///
     /// Before any other lock of the transaction.
     pub async fn take_turn(&self, key: Uuid) -> Result<(), Error> {
-        if self.has_others() {
-            let lock = "SELECT pg_advisory_xact_lock($1)";
-            let lock = Statement::from_sql_and_values(DatabaseBackend::Postgres, lock, [turn(key).into()]);
-            self.execute_raw(lock).await?;
-        }
-        Ok(())
+        let lock = "SELECT pg_advisory_xact_lock(turn) FROM unnest($1::bigint[]) AS turn";
+        self.wait_for_turns(lock, std::iter::once(key)).await
     }
 
     /// Takes turns together with others who share them, behind whoever waits for one alone: for many who rest on rows that
@@ -112,8 +108,12 @@ impl Tx {
     /// Before any other lock of the transaction. Everybody takes several in the same order, lest they wait in a circle behind
     /// those who wait for one alone.
     pub async fn share_turns(&self, keys: impl Iterator<Item = Uuid>) -> Result<(), Error> {
+        let lock = "SELECT pg_advisory_xact_lock_shared(turn) FROM unnest($1::bigint[]) AS turn";
+        self.wait_for_turns(lock, keys).await
+    }
+
+    async fn wait_for_turns(&self, lock: &str, keys: impl Iterator<Item = Uuid>) -> Result<(), Error> {
         if self.has_others() {
-            let lock = "SELECT pg_advisory_xact_lock_shared(turn) FROM unnest($1::bigint[]) AS turn";
             let mut turns: Vec<i64> = keys.map(turn).collect();
             turns.sort_unstable();
             let lock = Statement::from_sql_and_values(DatabaseBackend::Postgres, lock, [turns.into()]);

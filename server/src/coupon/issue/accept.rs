@@ -48,6 +48,7 @@ struct Group {
 }
 
 impl Group {
+    /// Tells those who were let in; the others have been told.
     fn answer(self, error: &Error) {
         answer_all(self.admitted.into_iter().map(|admitted| admitted.ask).collect(), error);
     }

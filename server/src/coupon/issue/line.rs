@@ -103,13 +103,13 @@ impl Lines {
 
     /// Has asks wait, and tells whether another flight is to take off, of the most that there may be. They come back where too
     /// many wait.
-    fn put(&self, policy: PolicyId, asks: Vec<Ask>, most: usize) -> Result<bool, Vec<Ask>> {
+    fn put(&self, policy: PolicyId, asks: Vec<Ask>, most: usize, now: Instant) -> Result<bool, Vec<Ask>> {
         self.with(|all| {
             if all.count + asks.len() > WAITING {
                 return Err(asks);
             }
             all.put(policy, asks);
-            let goes_on = all.last.is_some_and(|last| last.elapsed() < STUCK);
+            let goes_on = all.last.is_some_and(|last| now - last < STUCK);
             let enough = if all.count < CROWD && goes_on { 1 } else { most };
             Ok(self.flights.send_if_modified(|under_way| {
                 let takes_off = *under_way < enough;
@@ -121,7 +121,7 @@ impl Lines {
 
     /// The next to be served by a flight that took the batch of a number before; without any, it has ended. Few are left to
     /// another flight, if one has come back meanwhile.
-    fn next(&self, before: &mut u64) -> Vec<Line> {
+    fn next(&self, before: &mut u64, now: Instant) -> Vec<Line> {
         self.with(|all| {
             let is_left_to_another = all.count < CROWD && all.batches > *before;
             let ends = self.flights.send_if_modified(|under_way| {
@@ -133,7 +133,7 @@ impl Lines {
                 return Vec::new();
             }
             all.batches += 1;
-            all.last = Some(Instant::now());
+            all.last = Some(now);
             *before = all.batches;
             all.next()
         })
@@ -151,7 +151,7 @@ impl Coupons {
     /// Has asks wait for their turn. Each is answered; at once, where too many wait.
     pub(super) fn put_in_line(&self, policy: PolicyId, asks: Vec<Ask>) {
         let most = if self.kit.db.is_shared() { FLIGHTS } else { 1 };
-        match self.lines.put(policy, asks, most) {
+        match self.lines.put(policy, asks, most, Instant::now()) {
             // Not the caller's task: what has begun runs to its end whoever goes away, and a stop waits for it.
             Ok(true) => drop(self.tasks.spawn(self.clone().fly())),
             Ok(false) => {}
@@ -162,7 +162,7 @@ impl Coupons {
     async fn fly(self) {
         let mut batch = u64::MAX;
         loop {
-            let lines = self.lines.next(&mut batch);
+            let lines = self.lines.next(&mut batch, Instant::now());
             if lines.is_empty() {
                 return;
             }
@@ -237,10 +237,10 @@ mod tests {
     #[test]
     fn few_are_served_by_one_flight_and_many_by_several() {
         let lines = Lines::default();
-        let policy = PolicyId(Uuid::from_u128(1));
-        let put = |count: usize| lines.put(policy, asks(count as u128), 2).expect("there is room");
+        let (policy, now) = (PolicyId(Uuid::from_u128(1)), Instant::now());
+        let put = |count: usize| lines.put(policy, asks(count as u128), 2, now).expect("there is room");
         let (mut first, mut second) = (u64::MAX, u64::MAX);
-        let take = |flight: &mut u64| lines.next(flight).iter().map(|line| line.asks.len()).sum::<usize>();
+        let take = |flight: &mut u64| lines.next(flight, now).iter().map(|line| line.asks.len()).sum::<usize>();
         let under_way = || *lines.flights.borrow();
 
         assert_eq!((put(1), take(&mut first)), (true, 1));
@@ -253,25 +253,26 @@ mod tests {
         assert_eq!((take(&mut second), under_way()), (0, 1), "the other flight serves the one that is left");
         assert_eq!(take(&mut first), 1);
         assert_eq!((take(&mut first), under_way()), (0, 0));
-        assert!(lines.put(policy, asks(1 + WAITING as u128), 2).is_err());
+        assert!(lines.put(policy, asks(1 + WAITING as u128), 2, now).is_err());
     }
 
     /// Guards: the time after which a batch is not waited for, and the batches of others, by which a flight knows that they go on.
     #[test]
     fn a_batch_that_is_stuck_holds_up_nobody() {
         let lines = Lines::default();
-        let put = |number| lines.put(PolicyId(Uuid::from_u128(number)), asks(1), 2).expect("there is room");
+        let put = |number, now| lines.put(PolicyId(Uuid::from_u128(number)), asks(1), 2, now).expect("there is room");
         let (mut stuck, mut other) = (u64::MAX, u64::MAX);
-        assert!(put(1));
-        assert_eq!((lines.next(&mut stuck).len(), put(2)), (1, false));
+        let began = Instant::now();
+        assert!(put(1, began));
+        assert_eq!((lines.next(&mut stuck, began).len(), put(2, began)), (1, false));
 
-        std::thread::sleep(STUCK);
+        let later = began + STUCK;
 
-        assert!(put(3), "another takes off");
-        assert_eq!(lines.next(&mut other).len(), 2);
-        assert!(!put(4));
-        assert_eq!(lines.next(&mut other).len(), 1, "who comes meanwhile is not left to the one that is stuck");
-        assert!(lines.next(&mut other).is_empty());
+        assert!(put(3, later), "another takes off");
+        assert_eq!(lines.next(&mut other, later).len(), 2);
+        assert!(!put(4, later));
+        assert_eq!(lines.next(&mut other, later).len(), 1, "who comes meanwhile is not left to the one that is stuck");
+        assert!(lines.next(&mut other, later).is_empty());
     }
 
     /// Guards: the wait for the last flight, and the end of its patience.
@@ -283,7 +284,7 @@ mod tests {
 
         let mut until_quiet = pin!(lines.quiet());
         assert!((&mut until_quiet).now_or_never().is_none(), "somebody asks");
-        assert!(lines.next(&mut 0).is_empty(), "nobody is left");
+        assert!(lines.next(&mut 0, Instant::now()).is_empty(), "nobody is left");
         assert!(until_quiet.now_or_never().is_some(), "the last who asked has been answered");
 
         lines.flights.send_modify(|flights| *flights = 1);

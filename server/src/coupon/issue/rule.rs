@@ -95,7 +95,10 @@ impl Coupons {
     pub(super) async fn rule(&self, lines: &[Wants], accepted: Time) -> Vec<Result<Ruling, Error>> {
         match self.rule_together(lines, accepted).await {
             Ok(rulings) => rulings.into_iter().map(Ok).collect(),
-            Err(error) if is_of_one(&error) => self.rule_on_each(lines, accepted).await,
+            Err(error) if is_of_one(&error) => {
+                tracing::debug!("who came together is accepted policy by policy: {error}");
+                self.rule_on_each(lines, accepted).await
+            }
             Err(error) => lines.iter().map(|_| Err(error.clone())).collect(),
         }
     }
