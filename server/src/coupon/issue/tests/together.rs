@@ -88,3 +88,34 @@ async fn a_policy_that_this_release_can_not_read_holds_up_no_other() {
     assert_eq!(left.taken, 0, "what was taken for nothing is given back");
     assert_eq!(stage.count("coupon_receipt").await, 5);
 }
+
+/// Guard: slots that another process took meanwhile are looked for again, policy by policy; on PostgreSQL, where two write at once.
+#[tokio::test]
+async fn slots_that_are_lost_to_another_process_cost_nobody_else_theirs() {
+    let stage = Stage::new().await;
+    let several = &stage.policy_with(|offer| offer.per_member = 3).await;
+    let plain = &stage.policy(Some(100)).await;
+    let processes: Vec<_> = (41..49).map(|number| stage.beside(number)).collect();
+    for coupons in &processes {
+        for policy in [several, plain] {
+            assert!(coupons.open_gate(policy.id).await.expect("opens"));
+        }
+    }
+
+    let one_of_each =
+        |(coupons, number)| join_all([(1, several), (number, plain)].map(|(n, policy)| ask(coupons, n, policy, None)));
+    let answers = join_all(processes.iter().zip(10..).map(one_of_each)).await;
+
+    let (of_several, of_plain): (Vec<_>, Vec<_>) =
+        answers.into_iter().flatten().enumerate().partition(|(number, _)| number % 2 == 0);
+    let answers = |numbered: Vec<(usize, _)>| numbered.into_iter().map(|(_, answer)| answer).collect::<Vec<_>>();
+    let (of_several, of_plain) = (answers(of_several), answers(of_plain));
+    assert_eq!(accepted(&of_plain).len(), 8, "{of_plain:?}");
+    assert_eq!(
+        (accepted(&of_several).len(), refused(&of_several, ErrorReason::CouponLimitReached)),
+        (3, 5),
+        "{of_several:?}"
+    );
+    stage.ends_with(several, 3).await;
+    stage.ends_with(plain, 8).await;
+}
