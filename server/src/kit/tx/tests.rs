@@ -142,7 +142,7 @@ async fn hooks_run_when_nobody_knows_whether_the_commit_was_done() {
 }
 
 /// Guard: the one order in which turns are shared. PostgreSQL would find the circle after a second and open it: here it does not
-/// look, and who waits gives up.
+/// look, and who waits gives up and begins again.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: .ci/run"]
 async fn who_names_turns_in_another_order_does_not_wait_in_a_circle() {
@@ -173,9 +173,16 @@ async fn who_names_turns_in_another_order_does_not_wait_in_a_circle() {
         });
         (let_go, held)
     };
+    let bodies = Arc::<AtomicUsize>::default();
     let share = |keys: [Uuid; 2]| {
-        let db = db.clone();
-        tokio::spawn(async move { db.write(async |tx| tx.share_turns(keys.into_iter()).await).await })
+        let (db, bodies) = (db.clone(), bodies.clone());
+        tokio::spawn(async move {
+            db.write(async |tx| {
+                bodies.fetch_add(1, Ordering::SeqCst);
+                tx.share_turns(keys.into_iter()).await
+            })
+            .await
+        })
     };
     let take = |key| {
         let db = db.clone();
@@ -197,4 +204,5 @@ async fn who_names_turns_in_another_order_does_not_wait_in_a_circle() {
     for one in [of_a, of_b].into_iter().chain(sharing).chain(alone) {
         one.await.expect("does not panic").expect("has its turns");
     }
+    assert_eq!(bodies.load(Ordering::SeqCst), 2, "nobody had to begin again");
 }
