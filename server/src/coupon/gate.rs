@@ -70,10 +70,10 @@ impl Coupons {
         }
     }
 
-    /// Gives a place of a first-come policy back to its gate. The rows have it back already: a gate that does not hear of it
-    /// gives fewer than there are until it is built again.
+    /// Gives a place that a receipt of a first-come policy had back to its gate. The rows have it back already: a gate that does
+    /// not hear of it gives fewer than there are until it is built again.
     pub(super) async fn release_place(&self, policy: &Policy, member: MemberId, token: uuid::Uuid) {
-        let settlement = Settlement { member: member.0, token, outcome: Outcome::Released };
+        let settlement = Settlement { member: member.0, token, outcome: Outcome::TakenBack };
         if let Err(error) = self.gate.settle(policy.id.0, &[settlement]).await {
             tracing::warn!(policy.id = %policy.id, "a place of {} could not be given back to its gate: {error}", policy.id);
         }
@@ -210,7 +210,8 @@ impl Coupons {
         }
         // Read now, behind the beginning: what changes from here on is told to the gate itself.
         let terms = store::policy::find(conn, policy).await?.ok_or_else(|| NotFound::new("coupon_policy", policy))?;
-        let open = Step::Open { terms: &terms.terms(), count };
+        let lacks = store::receipt::some_lost_their_places(conn, policy).await?;
+        let open = Step::Open { terms: &terms.terms(), count, lacks };
         Ok((self.gate.rebuild(policy.0, epoch, open).await?, count))
     }
 }

@@ -32,7 +32,8 @@ pub(super) async fn they_agree(one: Arc<dyn Gate>, other: Arc<dyn Gate>, seed: u
                 let outcome = match rng.random_range(0..8) {
                     0..2 => Outcome::Kept,
                     2 => Outcome::KeptAs(rng.random_range(1..20)),
-                    3..6 => Outcome::Released,
+                    3..5 => Outcome::Released,
+                    5 => Outcome::TakenBack,
                     6 => Outcome::Occupied,
                     _ => Outcome::Unknown,
                 };
@@ -62,7 +63,7 @@ pub(super) async fn they_agree(one: Arc<dyn Gate>, other: Arc<dyn Gate>, seed: u
                     }
                 }
                 let terms = any_terms(&mut rng, version);
-                let open = Step::Open { terms: &terms, count: rows.len() as u64 };
+                let open = Step::Open { terms: &terms, count: rows.len() as u64, lacks: rng.random() };
                 for step in [Step::Begin, Step::Accepted(&rows), open].into_iter().take(rng.random_range(1..=4)) {
                     let progress = one.rebuild(POLICY, epoch, step).await.expect("answers");
                     let same = other.rebuild(POLICY, epoch, step).await.expect("answers");

@@ -32,6 +32,8 @@ struct One {
     members: HashMap<Uuid, Vec<Held>>,
     /// How many of their places rows are known to have.
     kept: u64,
+    /// Whether rows have requests that it does not know of: their places were taken back.
+    lacks: bool,
     /// What was given back while the rebuild had not come to it.
     released: HashSet<Uuid>,
     loaded: u64,
@@ -61,7 +63,7 @@ impl Gate for MemoryGate {
     async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error> {
         Ok(self.with(|gates| match gates.get_mut(&policy) {
             Some(gate) if gate.is_open => {
-                let is_complete = gate.kept == gate.taken();
+                let is_complete = gate.kept == gate.taken() && !gate.lacks;
                 Answers { each: takers.iter().map(|taker| gate.take(*taker, now)).collect(), is_complete }
             }
             _ => Answers { each: vec![Err(Refused::Closed); takers.len()], is_complete: false },
@@ -89,7 +91,9 @@ impl Gate for MemoryGate {
         Ok(self.with(|gates| match step {
             Step::Begin => begin(gates, policy, epoch),
             Step::Accepted(accepted) => with_epoch(gates, policy, epoch, |gate| gate.load(accepted)),
-            Step::Open { terms, count } => with_epoch(gates, policy, epoch, |gate| gate.open(terms, count)),
+            Step::Open { terms, count, lacks } => {
+                with_epoch(gates, policy, epoch, |gate| gate.open(terms, count, lacks))
+            }
         }))
     }
 }
@@ -164,6 +168,7 @@ impl One {
         {
             held.token = token;
         }
+        self.lacks |= outcome == Outcome::TakenBack;
         let at = mine.iter().position(|held| held.token == token);
         match (outcome, at) {
             (Outcome::Unknown, _) => {}
@@ -171,14 +176,14 @@ impl One {
                 self.kept += u64::from(!mine[at].is_kept);
                 mine[at].is_kept = true;
             }
-            (Outcome::Released | Outcome::Occupied, Some(at)) => {
+            (Outcome::Released | Outcome::TakenBack | Outcome::Occupied, Some(at)) => {
                 let Held { place, is_kept, .. } = mine.remove(at);
                 self.kept -= u64::from(is_kept);
-                if outcome == Outcome::Released {
+                if outcome != Outcome::Occupied {
                     self.free.push((place.place, place.place));
                 }
             }
-            (Outcome::Released, None) if !self.is_open => _ = self.released.insert(token),
+            (Outcome::Released | Outcome::TakenBack, None) if !self.is_open => _ = self.released.insert(token),
             (_, None) => {}
         }
         if self.members.get(&member).is_some_and(Vec::is_empty) {
@@ -235,7 +240,7 @@ impl One {
         Progress::Done
     }
 
-    fn open(&mut self, terms: &Terms, count: u64) -> Progress {
+    fn open(&mut self, terms: &Terms, count: u64, lacks: bool) -> Progress {
         if self.is_open {
             return Progress::Done;
         }
@@ -245,6 +250,7 @@ impl One {
         if self.terms.is_none_or(|known| known.version < terms.version) {
             self.terms = Some(*terms);
         }
+        self.lacks |= lacks;
         self.is_open = true;
         Progress::Done
     }

@@ -64,8 +64,8 @@ pub trait Gate: Debug + Send + Sync + 'static {
 pub struct Answers {
     /// To each.
     pub each: Vec<Answer>,
-    /// Whether it knew of every place that it had given whose it is by a row. Where it did not, a row may give a place to somebody
-    /// whom it refused: who asks once more for what they have is then known to the rows alone.
+    /// Whether it knew of every place that it had given whose it is by a row, and has told it nobody's since. Where it did not, a
+    /// row may have a request that it refused: who asks once more for what they have, or had, is then known to the rows alone.
     pub is_complete: bool,
 }
 
@@ -157,8 +157,10 @@ pub enum Outcome {
     /// The row of this place of the member's is written by this request, which had found it: it is this request's from now on,
     /// not that one's which took it and never heard of it.
     KeptAs(u64),
-    /// It has no row, or has none any more: another may have it.
+    /// It has no row: another may have it.
     Released,
+    /// Its row has it no more: another may have it, and the request is known to the rows alone.
+    TakenBack,
     /// By the rows it is another member's: this member may take another, and nobody is given this one.
     Occupied,
     /// Nobody knows yet: it stays as it is.
@@ -214,6 +216,8 @@ pub enum Step<'a> {
         terms: &'a Terms,
         /// How many accepted places there were.
         count: u64,
+        /// Whether rows have lost their places: their requests are known to the rows alone.
+        lacks: bool,
     },
 }
 

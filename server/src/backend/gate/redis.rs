@@ -132,8 +132,8 @@ impl Gate for RedisGate {
                 }
                 Ok(Progress::Done)
             }
-            Step::Open { terms, count } => {
-                let mut arguments = vec!["open".into(), epoch.into(), number(count)?];
+            Step::Open { terms, count, lacks } => {
+                let mut arguments = vec!["open".into(), epoch.into(), number(count)?, i64::from(lacks).into()];
                 arguments.extend(arguments_of(terms));
                 self.step(policy, arguments).await
             }
@@ -182,6 +182,7 @@ fn name(outcome: Outcome) -> Option<Value> {
         Outcome::Kept => Some(Value::from_static_str("kept")),
         Outcome::KeptAs(place) => Some(place.to_string().into()),
         Outcome::Released => Some(Value::from_static_str("released")),
+        Outcome::TakenBack => Some(Value::from_static_str("taken_back")),
         Outcome::Occupied => Some(Value::from_static_str("occupied")),
         Outcome::Unknown => None,
     }
@@ -238,7 +239,7 @@ mod tests {
         };
         let change = async |terms| gate.change(POLICY, &terms).await.expect("answers");
         gate.rebuild(POLICY, 1, Step::Begin).await.expect("answers");
-        gate.rebuild(POLICY, 1, Step::Open { terms: &terms(2), count: 0 }).await.expect("answers");
+        gate.rebuild(POLICY, 1, Step::Open { terms: &terms(2), count: 0, lacks: false }).await.expect("answers");
         assert_eq!(left().await, None, "the sale never ends");
 
         let in_an_hour = Some(SystemClock.now() + TimeDelta::hours(1));

@@ -86,7 +86,7 @@ async fn open(gate: &Arc<dyn Gate>, terms: &Terms) {
 
 async fn rebuild(gate: &Arc<dyn Gate>, epoch: i64, rows: &[Accepted], terms: &Terms) {
     let count = rows.len() as u64;
-    for step in [Step::Begin, Step::Accepted(rows), Step::Open { terms, count }] {
+    for step in [Step::Begin, Step::Accepted(rows), Step::Open { terms, count, lacks: false }] {
         assert_eq!(gate.rebuild(POLICY, epoch, step).await.expect("answers"), Progress::Done, "{step:?}");
     }
 }
@@ -220,13 +220,17 @@ pub(super) async fn a_place_that_was_given_back_is_given_once_more(gate: Arc<dyn
     let left = gate.remaining(POLICY).await.expect("answers").expect("open");
     assert_eq!((left.left, left.taken), (Some(0), 2));
 
-    // What was kept, counted once, can be given back too: a cancelled issue.
+    // What was kept, counted once, can be taken back too: a cancelled issue, whose row alone knows of it from then on.
     let kept = settled(taker(2), Outcome::Kept);
     gate.settle(POLICY, &[kept, kept, settled(taker(2), Outcome::Unknown)]).await.expect("answers");
     assert_eq!(gate.remaining(POLICY).await.expect("answers").expect("open").kept, 1);
-    gate.settle(POLICY, &[settled(taker(2), Outcome::Released)]).await.expect("answers");
+    let other = taker(10 + next.iter().position(Result::is_ok).expect("one of them") as u128);
+    gate.settle(POLICY, &[settled(other, Outcome::Kept)]).await.expect("answers");
+    assert!(gate.take(POLICY, &[other], now()).await.expect("answers").is_complete);
+    gate.settle(POLICY, &[settled(taker(2), Outcome::TakenBack)]).await.expect("answers");
     let left = gate.remaining(POLICY).await.expect("answers").expect("open");
-    assert_eq!((left.left, left.taken, left.kept), (Some(1), 1, 0));
+    assert_eq!((left.left, left.taken, left.kept), (Some(1), 1, 1));
+    assert!(!gate.take(POLICY, &[other], now()).await.expect("answers").is_complete);
 }
 
 /// Guard: the token is changed with the place, without which nobody could give it back.

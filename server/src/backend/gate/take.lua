@@ -1,10 +1,11 @@
 -- KEYS[1]: the gate. ARGV: now in ms, then member and token of each taker.
--- Answers whether a row is known of every place that was given, then code, place and ordinal for each taker; nothing when the
+-- Answers whether a row is known of every place that was given, and lost by none, then code, place and ordinal for each taker; nothing when the
 -- gate is closed.
 local PLACE, NOT_STARTED, ENDED, PAUSED, SOLD_OUT, ALREADY_YOURS, OVER_LIMIT = 1, 2, 3, 4, 5, 6, 7
 
 local gate = KEYS[1]
-local terms = redis.call('HMGET', gate, 'state', 'server', 'total', 'limit', 'start', 'end', 'sale', 'highest', 'free', 'kept')
+local terms = redis.call('HMGET', gate, 'state', 'server', 'total', 'limit', 'start', 'end', 'sale', 'highest', 'free', 'kept',
+  'lacks')
 if terms[1] ~= 'open' or terms[2] ~= server() then return {} end
 
 local now = tonumber(ARGV[1])
@@ -26,7 +27,8 @@ for at = 2, #ARGV, 2 do fields[#fields + 1] = 'm' .. ARGV[at] end
 local known = redis.call('HMGET', gate, unpack(fields))
 -- A member may be there more than once.
 local held, changed = {}, {}
-local answers = { tonumber(terms[10]) == highest - tonumber(terms[9]) and 1 or 0 }
+local is_complete = tonumber(terms[10]) == highest - tonumber(terms[9]) and not terms[11]
+local answers = { is_complete and 1 or 0 }
 
 local function answer(code, place, ordinal)
   answers[#answers + 1] = code

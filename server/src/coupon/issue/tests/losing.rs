@@ -150,6 +150,13 @@ async fn a_receipt_that_was_taken_back_becomes_no_coupon() {
     assert!(!anew.replayed);
     assert_eq!(anew.value.place, Some(1), "its place is free again");
     stage.ends_with(policy, 2).await;
+
+    for built in ["by the places given", "from the rows"] {
+        let again = stage.ask(1, policy, Some(1)).await.expect("is known, though all are gone");
+        assert_eq!((again.value.id, again.replayed), (receipt.id, true), "{built}");
+        assert_eq!(refused(&[stage.ask(3, policy, None).await], ErrorReason::CouponSoldOut), 1, "{built}");
+        stage.coupons.rebuild_gate(policy).await.expect("is built");
+    }
 }
 
 /// Guards: a place whose row may have been written stays with its member; a row is never later than those who look for it wait.
