@@ -182,12 +182,12 @@ impl Rush {
         let mut rebuilding = self.rebuilding.lock().await;
         rebuilding.0 += 1;
         assert_eq!(self.rebuild_as(rebuilding.0).await.expect("answers"), Progress::Done);
+        drop(rebuilding);
         for row in proven {
-            let again = Taker { member: row.member, token: row.token };
-            assert_eq!(self.gate.take(POLICY, &[again], now()).await.expect("answers").each, [Ok(row.place)]);
+            assert_eq!(self.ask(Taker { member: row.member, token: row.token }).await, Ok(row.place));
         }
         let late = Taker { member: Uuid::from_u128(u128::MAX), token: Uuid::from_u128(1) };
-        assert_eq!(self.gate.take(POLICY, &[late], now()).await.expect("answers").each, [Err(Refused::SoldOut)]);
+        assert_eq!(self.ask(late).await, Err(Refused::SoldOut));
     }
 }
 
