@@ -1,11 +1,11 @@
-//! One logical call: deadline, identity, tries.
+//! One logical call: deadline, identity, trace, tries.
 
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::codec::{CompressionEncoding, Streaming};
-use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 use tonic_prost::ProstCodec;
 use yeyak_proto::yeyak::common::v1::ErrorReason;
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::proto::common::v1::Access;
 use crate::retry;
 use crate::session::Identity;
+use crate::trace;
 use crate::transport::Pick;
 
 impl Call for Client {
@@ -64,6 +65,7 @@ impl Client {
         Fut: Future<Output = Result<Response<A>, Status>>,
     {
         let deadline = Instant::now() + self.options().deadline;
+        let traceparent = self.traceparent();
         let (mut tries, mut tried) = (0, Vec::new());
         let mut renewed = false;
         let mut nameless = false;
@@ -75,7 +77,7 @@ impl Client {
                 let mut grpc = self.grpc(pick.clone());
                 grpc.ready().await.map_err(|error| Status::unavailable(format!("the connection broke: {error}")))?;
                 sent = true;
-                call(grpc, deadline, metadata(&identity)).await
+                call(grpc, deadline, metadata(&identity, &traceparent)).await
             };
             let error = match timeout_at(deadline, attempt).await {
                 Ok(Ok(answer)) => {
@@ -136,8 +138,9 @@ fn prepare<Q>(message: Q, deadline: Instant, metadata: MetadataMap) -> Request<Q
     request
 }
 
-fn metadata(identity: &Identity) -> MetadataMap {
+fn metadata(identity: &Identity, traceparent: &MetadataValue<Ascii>) -> MetadataMap {
     let mut metadata = MetadataMap::new();
+    metadata.insert(trace::HEADER, traceparent.clone());
     let bearer = match identity {
         Identity::Nobody => None,
         Identity::Member(tokens) => Some(&tokens.access_token),

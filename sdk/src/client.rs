@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use tonic::metadata::{Ascii, MetadataValue};
 use yeyak_proto::Method;
 use yeyak_proto::yeyak::member::v1::{LogInRequest, Member, RefreshSessionRequest, SignUpRequest, Tokens};
 
@@ -11,12 +12,15 @@ use crate::options::Options;
 use crate::retry::Budget;
 use crate::seen::Seen;
 use crate::session::{Identity, Session, expires_soon};
+use crate::trace;
 use crate::transport::{Embedded, Transport};
 
 /// A client of one Yeyak, as one caller. Cheap to clone; clones share connections and session.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// The trace that its caller is in; without one each call is a trace of its own.
+    traceparent: Option<MetadataValue<Ascii>>,
 }
 
 struct Inner {
@@ -66,7 +70,7 @@ impl Client {
     fn of(transport: Transport, options: Options) -> Self {
         let inner =
             Inner { transport, options, session: Session::default(), budget: Arc::default(), seen: Seen::default() };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), traceparent: None }
     }
 
     /// A client over the same connections, as nobody yet: each caller has a client of their own.
@@ -101,7 +105,21 @@ impl Client {
             budget: self.inner.budget.clone(),
             seen: Seen::default(),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), traceparent: self.traceparent.clone() }
+    }
+
+    /// A clone whose calls belong to a trace that is under way, by its `traceparent` of W3C Trace Context (version 00).
+    ///
+    /// ```no_run
+    /// # use yeyak::proto::stay::v1::SearchStaysRequest;
+    /// # async fn example(client: yeyak::Client) -> Result<(), yeyak::Error> {
+    /// let traced = client.in_trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")?;
+    /// let found = traced.stay_search().search_stays(SearchStaysRequest::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn in_trace(&self, traceparent: &str) -> Result<Self, Error> {
+        Ok(Self { traceparent: Some(trace::given(traceparent)?), ..self.clone() })
     }
 
     /// Creates a member and calls as them from now on.
@@ -151,6 +169,11 @@ impl Client {
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.inner.budget
+    }
+
+    /// The trace of a new call.
+    pub(crate) fn traceparent(&self) -> MetadataValue<Ascii> {
+        self.traceparent.clone().unwrap_or_else(trace::fresh)
     }
 
     /// Who calls now, with a fresh access token when the one at hand is about to expire.

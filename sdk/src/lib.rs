@@ -12,8 +12,9 @@
 //! # }
 //! ```
 //!
-//! Every RPC has a wrapper, named as in the proto files. A wrapper sets the deadline, attaches the token and the trace, gives
-//! each logical call one `request_id` and keeps it over its retries, and returns a typed [`Error`].
+//! Every RPC has a wrapper, named as in the proto files. A wrapper sets the deadline, attaches the token, gives each logical call
+//! one `request_id` and one trace ([`Client::in_trace`] names the caller's own) and keeps both over its retries, and returns a
+//! typed [`Error`].
 #![warn(missing_docs)]
 
 mod call;
@@ -24,6 +25,7 @@ mod page;
 mod retry;
 mod seen;
 mod session;
+mod trace;
 mod transport;
 mod watch;
 
