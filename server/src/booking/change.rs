@@ -71,6 +71,18 @@ impl Bookings {
         // Moved far ahead and then cancelled, a booking would escape the fee that is due now: it stays due.
         let fee = booking.refund_at(now);
         let fee_floor = if booking.is_settled() { fee.fee + fee.fee_points } else { 0 };
+        // Nor does a change give back what a cancellation would not.
+        let (points, total) = booking.price(slice::from_ref(&line), &discounts);
+        if points + total < fee_floor {
+            let (fee, price) = (booking.money(fee_floor), booking.money(points + total));
+            return Err(BookingError::Blocked {
+                booking: id,
+                action: Event::Change.name(),
+                state: booking.state,
+                why: format!("a cancellation now would keep {fee}, and the new dates cost only {price}"),
+            }
+            .into());
+        }
         let quote = ChangeQuote {
             member: caller.id,
             booking: id,

@@ -374,7 +374,16 @@ impl Booking {
             Event::MarkNoShow if !self.is_day(arrival.succ_opt().unwrap_or(arrival), now) => {
                 Some(format!("the guest may still come on {arrival}"))
             }
+            Event::Approve | Event::BeginPayment | Event::AcceptLate if self.is_day(departure, now) => {
+                Some(format!("the stay ended on {departure}"))
+            }
             Event::Complete if !self.is_day(arrival, now) => Some(format!("the stay begins on {arrival}")),
+            // Whoever has not come yet may still cancel.
+            Event::Complete
+                if state == State::Confirmed && !self.is_day(arrival.succ_opt().unwrap_or(arrival), now) =>
+            {
+                Some(format!("the guest may still come on {arrival}"))
+            }
             _ => None,
         }
     }

@@ -111,6 +111,10 @@ impl Payable for Bookings {
         }
         match before.late_payment {
             LatePayment::Refund => Ok(Received::GiveBack),
+            // For a stay that is over it came too late.
+            LatePayment::AcceptIfAvailable if before.blocked(Event::AcceptLate, now).is_some() => {
+                Ok(Received::GiveBack)
+            }
             LatePayment::Manual => Ok(Received::Undecided),
             LatePayment::AcceptIfAvailable => {
                 // Written down first: whatever becomes of the money, the hold is over.

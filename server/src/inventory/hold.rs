@@ -63,7 +63,8 @@ impl Inventory {
 
     async fn refusal(&self, tx: &Tx, line: &Wanted, dates: Vec<Date>) -> Result<Error, Error> {
         let now = self.kit.clock.now();
-        let stale = store::stale_holds(&**tx, line.room_type, line.nights, now).await?;
+        let nights = (line.nights.check_in(), line.nights.check_out());
+        let stale = store::stale_holds(&**tx, line.room_type, nights, now).await?;
         let stale = stale.into_iter().map(|hold| StaleHold { booking: hold.booking }).collect();
         Ok(InventoryError::NightsTaken { room_type: line.room_type, dates, stale }.into())
     }
@@ -102,5 +103,26 @@ mod tests {
         assert_eq!(*dates, [middle]);
         let left = [line(0, room_types[0], first, last), line(1, room_types[1], first, middle)];
         hold(other, &left).await.expect("nothing of it is held");
+    }
+
+    /// Guard: two dates, where a stay could not be so long.
+    #[tokio::test]
+    async fn rooms_that_are_taken_more_than_a_year_apart_are_not_taken_away() {
+        let yeyak = Harness::new().await;
+        let inventory = Inventory::new(yeyak.kit.clone());
+        let now = yeyak.kit.clock.now();
+        let room_type = RoomTypeId::new(&yeyak.kit.ids, now);
+        let dates = ["2026-05-02", "2027-06-05"].map(|text| text.parse::<Date>().expect("a date"));
+        for date in dates {
+            let nights = Nights::between(date, date.succ_opt().expect("a day")).expect("a stay");
+            let wanted = Wanted { line: 0, room_type, nights, rooms: 1, room_count: 1 };
+            let booking = BookingId::new(&yeyak.kit.ids, now);
+            yeyak.db.write(async |tx| inventory.hold(&tx, booking, &[wanted], None).await).await.expect("is free");
+        }
+
+        let refused = yeyak.db.write(async |tx| inventory.set_rooms(&tx, room_type, &dates, 0).await).await;
+
+        let refused = refused.expect_err("they are taken");
+        assert!(matches!(refused.fault(), Some(InventoryError::RoomsSold { .. })), "{refused}");
     }
 }

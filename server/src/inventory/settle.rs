@@ -6,7 +6,7 @@ use super::model::{RoomNight, StaleHold};
 use super::store;
 use crate::error::Error;
 use crate::kit::clock::Time;
-use crate::kit::date::{Date, Nights};
+use crate::kit::date::Date;
 use crate::kit::id::BookingId;
 use crate::kit::tx::Tx;
 use crate::stay::RoomTypeId;
@@ -69,9 +69,9 @@ impl Inventory {
 
     async fn too_few(&self, tx: &Tx, room_type: RoomTypeId, full: &[&RoomNight]) -> Result<Error, Error> {
         let ([first, ..], [.., last]) = (full, full) else { return Err(Error::internal("nothing is too few")) };
-        let behind = last.date.succ_opt().unwrap_or(last.date);
-        let nights = Nights::between(first.date, behind).map_err(Error::internal)?;
-        let holds = store::stale_holds(&**tx, room_type, nights, self.kit.clock.now()).await?;
+        // Perhaps further apart than a stay may be long.
+        let dates = (first.date, last.date.succ_opt().unwrap_or(last.date));
+        let holds = store::stale_holds(&**tx, room_type, dates, self.kit.clock.now()).await?;
         let in_the_way = holds.into_iter().filter(|hold| full.iter().any(|night| hold.nights.contains(night.date)));
         let stale = in_the_way.map(|hold| StaleHold { booking: hold.booking }).collect();
         let (date, taken) = (first.date, first.held + first.sold);

@@ -156,13 +156,13 @@ pub(super) async fn holds_from(
 pub(super) async fn stale_holds(
     conn: &impl ConnectionTrait,
     room_type: RoomTypeId,
-    nights: Nights,
+    (first, behind): (Date, Date),
     now: Time,
 ) -> Result<Vec<Hold>, Error> {
     let rows = night_hold::Entity::find()
         .filter(night_hold::Column::RoomTypeId.eq(room_type.0))
-        .filter(night_hold::Column::CheckOut.gt(nights.check_in()))
-        .filter(night_hold::Column::CheckIn.lt(nights.check_out()))
+        .filter(night_hold::Column::CheckOut.gt(first))
+        .filter(night_hold::Column::CheckIn.lt(behind))
         .filter(night_hold::Column::State.eq(HELD))
         .filter(night_hold::Column::ExpireTime.lte(now));
     rows.all(conn).await?.into_iter().map(hold).collect()

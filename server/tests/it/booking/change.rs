@@ -101,3 +101,21 @@ async fn a_held_booking_moves_to_dearer_dates_and_a_paid_one_does_not() {
     assert_eq!(refused.reason, ErrorReason::ActionBlocked);
     yeyak.check().await;
 }
+
+/// Guard: a change gives back no more than a cancellation would.
+#[tokio::test]
+async fn a_fee_is_not_escaped_by_cheaper_dates() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.confirmed(&yeyak, &client, nights(0, 3)).await;
+    let morning = arrival().and_hms_opt(9, 0, 0).expect("a time");
+    yeyak.clock.set(chrono_tz::Asia::Seoul.from_local_datetime(&morning).single().expect("an instant").to_utc());
+
+    let refused = quote(&client, &booking, nights(0, 1)).await.expect_err("all of it would be kept");
+    let moved = change(&client, &booking, nights(60, 3)).await.expect("costs as much");
+
+    assert_eq!(refused.reason, ErrorReason::ActionBlocked, "{refused:?}");
+    assert_eq!((minor(&moved.total), minor(&moved.refunded)), (3 * PRICE, 0));
+    yeyak.check().await;
+}

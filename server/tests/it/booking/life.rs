@@ -117,3 +117,40 @@ async fn a_no_show_is_one_from_the_day_after_and_may_still_come() {
     yeyak.settle().await;
     yeyak.check().await;
 }
+
+/// Guard: whoever has not come on the first day may still come, or cancel.
+#[tokio::test]
+async fn a_stay_that_nobody_has_begun_is_not_completed_on_its_first_day() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.confirmed(&yeyak, &client, nights(0, 3)).await;
+    let complete = async || {
+        let request = CompleteBookingRequest { id: booking.id.clone(), ..Default::default() };
+        place.seller.bookings().complete_booking(request).await
+    };
+
+    at(&yeyak, 0, 1);
+    assert_eq!(complete().await.expect_err("the guest may still come").reason, ErrorReason::ActionBlocked);
+
+    at(&yeyak, 1, 0);
+    assert!(is(&complete().await.expect("completes"), State::Completed));
+    yeyak.check().await;
+}
+
+/// Guard: the day of departure.
+#[tokio::test]
+async fn a_stay_that_is_over_is_neither_approved_nor_paid() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { mode: ConfirmationMode::Request, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    at(&yeyak, 0, 18);
+    let booking = place.hold(&client, nights(0, 1)).await.expect("asks for tonight");
+
+    at(&yeyak, 1, 13);
+
+    let request = ApproveBookingRequest { id: booking.id.clone(), ..Default::default() };
+    let refused = place.seller.bookings().approve_booking(request).await.expect_err("the night is over");
+    assert_eq!(refused.reason, ErrorReason::ActionBlocked, "{refused:?}");
+    yeyak.check().await;
+}
