@@ -317,7 +317,8 @@ pub const fn code(reason: ErrorReason) -> Code {
         R::CouponNotStarted | R::CouponPolicyEnded | R::CouponPolicyPaused | R::CouponWrongIssuing => {
             Code::FailedPrecondition
         }
-        R::CouponTotalTooSmall | R::CouponCodeInvalid | R::CouponNotAvailable => Code::FailedPrecondition,
+        R::CouponTotalTooSmall | R::CouponBudgetTooSmall => Code::FailedPrecondition,
+        R::CouponCodeInvalid | R::CouponNotAvailable => Code::FailedPrecondition,
         R::CouponNotGiftable | R::CouponNotApplicable => Code::FailedPrecondition,
         // point
         R::PointGiftLimitReached => Code::ResourceExhausted,

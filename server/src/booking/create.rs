@@ -121,6 +121,10 @@ impl Bookings {
                     currency: booking.total.currency,
                     until: booking.expire_time,
                 };
+                if !booking.discounts.is_empty() {
+                    let has_booked = store::has_booked(&*tx, caller.id).await?;
+                    self.coupons.may_be_first(&tx, holder, &booking.discounts, has_booked).await?;
+                }
                 self.coupons.hold(&tx, holder, &booking.discounts, &actor).await?;
                 let holder =
                     point::apply::Holder { booking: booking.id, member: caller.id, until: booking.expire_time };

@@ -6,6 +6,7 @@ use super::model::{CouponId, Issuing, PolicyId, ReceiptId, State};
 use crate::error::{ErrorReason, Fault};
 use crate::kit::clock::{self, Time};
 use crate::kit::id::BookingId;
+use crate::kit::money::Money;
 
 /// Why something about a coupon was refused.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,6 +65,14 @@ pub enum CouponError {
         /// The highest place that was given.
         accepted: u64,
     },
+    /// The budget would be below what is used of it.
+    #[error("`budget` of {policy} can't be less than {used}, which bookings use of it already")]
+    BudgetTooSmall {
+        /// Of which policy.
+        policy: PolicyId,
+        /// How much is used.
+        used: Money,
+    },
     /// There are as many as there may be.
     #[error("there may be {maximum} {limit}")]
     TooMany {
@@ -121,6 +130,7 @@ impl Fault for CouponError {
             Self::WrongIssuing { .. } => ErrorReason::CouponWrongIssuing,
             Self::GateClosed(_) => ErrorReason::CouponGateClosed,
             Self::TotalTooSmall { .. } => ErrorReason::CouponTotalTooSmall,
+            Self::BudgetTooSmall { .. } => ErrorReason::CouponBudgetTooSmall,
             Self::TooMany { .. } => ErrorReason::CouponPolicyLimitReached,
             Self::CodeInvalid => ErrorReason::CouponCodeInvalid,
             Self::Guessing { .. } => ErrorReason::RateLimited,
@@ -146,6 +156,9 @@ impl Fault for CouponError {
             }
             Self::WrongIssuing { policy, issuing } => vec![of(policy), ("issuing", issuing.name().to_owned())],
             Self::TotalTooSmall { policy, accepted } => vec![of(policy), ("accepted_count", accepted.to_string())],
+            Self::BudgetTooSmall { policy, used } => {
+                vec![of(policy), ("budget_used", used.minor.to_string()), ("currency_code", used.currency.to_string())]
+            }
             Self::TooMany { limit, maximum } => {
                 vec![("limit", (*limit).to_owned()), ("maximum", maximum.to_string())]
             }

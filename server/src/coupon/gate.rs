@@ -59,15 +59,24 @@ impl Coupons {
         }
     }
 
-    /// How many places of a first-come policy are left; none when there is no end of them, or nobody can say just now.
+    /// How many places of a first-come policy are left: by its gate or, while that is closed, by the rows. None when there is no
+    /// end of them, or nobody can say just now.
     pub(super) async fn remaining(&self, policy: &Policy) -> Option<u64> {
-        match self.gate.remaining(policy.id.0).await {
-            Ok(remaining) => remaining?.left,
-            Err(error) => {
-                tracing::debug!(policy.id = %policy.id, "nobody can say what is left of {}: {error}", policy.id);
-                None
+        let of_rows = async |total: u64| {
+            let taken = store::receipt::place_count(self.kit.db.read(), policy.id).await?;
+            Ok::<_, Error>(total.saturating_sub(taken))
+        };
+        let left = async {
+            match (self.gate.remaining(policy.id.0).await?, policy.offer.total) {
+                (Some(remaining), _) => Ok(remaining.left),
+                (None, Some(total)) => Ok(Some(of_rows(total).await?)),
+                (None, None) => Ok(None),
             }
-        }
+        };
+        left.await.unwrap_or_else(|error: Error| {
+            tracing::debug!(policy.id = %policy.id, "nobody can say what is left of {}: {error}", policy.id);
+            None
+        })
     }
 
     /// Gives a place that a receipt of a first-come policy had back to its gate. The rows have it back already: a gate that does
@@ -84,8 +93,9 @@ impl Coupons {
         if policy.issuing != Issuing::FirstCome {
             return Err(CouponError::WrongIssuing { policy: policy.id, issuing: policy.issuing }.into());
         }
-        self.under_lease(policy.id, async || self.build_again(policy.id, "it was asked for").await).await?;
-        Ok(())
+        let known = store::policy::find(self.kit.db.read(), policy.id).await?;
+        let since = known.map(|known| known.gate_epoch);
+        self.under_lease(policy.id, since, async || self.build_again(policy.id, "it was asked for").await).await
     }
 
     /// As [`Self::rebuild_gate`], of a policy by its id.
@@ -133,7 +143,7 @@ impl Coupons {
         if matches!(refusal, Some(CouponError::Ended(_))) {
             return Ok(false);
         }
-        self.under_lease(id, async || match self.gate.remaining(id.0).await? {
+        self.under_lease(id, None, async || match self.gate.remaining(id.0).await? {
             Some(_) => Ok(()),
             None => self.build_again(id, "it was closed").await,
         })
@@ -141,8 +151,14 @@ impl Coupons {
         Ok(true)
     }
 
-    /// Does something with a gate as the one process that does, or waits until the one that does has opened it.
-    async fn under_lease(&self, policy: PolicyId, work: impl AsyncFnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    /// Does something with a gate as the one process that does, or waits until the one that does has opened it: in an epoch
+    /// since one, where that is asked for, which knows all that was known then.
+    async fn under_lease(
+        &self,
+        policy: PolicyId,
+        since: Option<i64>,
+        work: impl AsyncFnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (_turn, _) = self.openings.turns.of(policy).await;
         let lease = lease(policy);
         let began = Instant::now();
@@ -151,7 +167,7 @@ impl Coupons {
                 return Err(CouponError::GateClosed(policy).into());
             }
             sleep(LOOK).await;
-            if self.gate.remaining(policy.0).await?.is_some() {
+            if self.gate.remaining(policy.0).await?.is_some() && self.is_since(policy, since).await? {
                 return Ok(());
             }
         }
@@ -160,6 +176,12 @@ impl Coupons {
             tracing::debug!(policy.id = %policy, "a lease could not be given up, and runs out by itself: {error}");
         }
         done
+    }
+
+    async fn is_since(&self, policy: PolicyId, since: Option<i64>) -> Result<bool, Error> {
+        let Some(since) = since else { return Ok(true) };
+        let policy = store::policy::find(self.kit.db.read(), policy).await?;
+        Ok(policy.is_none_or(|policy| policy.gate_epoch > since))
     }
 
     /// Builds a gate from the rows.

@@ -9,6 +9,7 @@ use metrics::gauge;
 use uuid::Uuid;
 
 use super::model::{Policy, PolicyId};
+use super::round::Round;
 use super::{Coupons, store};
 use crate::backend::gate::Remaining;
 use crate::error::Error;
@@ -70,20 +71,23 @@ impl Job for GatesJob {
         Duration::from_secs(30)
     }
 
+    /// How many gates there was something to do for. One that can't be looked after, since another process builds it or for
+    /// any other reason, is left until the next time, and the others are looked after.
     async fn run(&self) -> Result<u64, Error> {
         let Coupons { kit, gate, .. } = &self.coupons;
-        let (mut done, mut closed, mut after) = (0, 0_u32, Uuid::nil());
+        let (mut round, mut closed, mut after) = (Round::default(), 0_u32, Uuid::nil());
         loop {
-            let page = store::policy::on_sale(kit.db.read(), after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id.0;
+            let (page, last) = store::policy::on_sale(kit.db.read(), after, PAGE).await?;
+            let Some(last) = last else { break };
+            after = last.0;
             let now = kit.clock.now();
             for policy in page.iter().filter(|policy| policy.refusal_at(now).is_none()) {
-                done += u64::from(self.look_after(policy).await?);
-                closed += u32::from(gate.remaining(policy.id.0).await?.is_none());
+                round.add(policy.id, self.look_after(policy).await);
+                // Of one that can't be reached nobody knows.
+                closed += u32::from(gate.remaining(policy.id.0).await.is_ok_and(|remaining| remaining.is_none()));
             }
         }
         gauge!("yeyak_coupon_gates_closed").set(closed);
-        Ok(done)
+        round.end()
     }
 }

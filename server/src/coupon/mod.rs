@@ -26,6 +26,7 @@ mod model;
 mod moved;
 mod policy;
 mod report;
+mod round;
 #[cfg(test)]
 mod stage;
 mod store;

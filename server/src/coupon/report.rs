@@ -1,21 +1,11 @@
 //! Whether all that was accepted of a policy became coupons.
 
-use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, QuerySelect};
 use yeyak_proto::yeyak::common::v1 as common;
 use yeyak_proto::yeyak::coupon::v1 as pb;
 
-use super::entity::coupon;
 use super::model::{Issuing, Policy, State};
 use super::{Coupons, store};
 use crate::error::Error;
-
-/// How many coupons are in a state.
-#[derive(FromQueryResult)]
-struct Count {
-    state: String,
-    count: i64,
-}
 
 impl Coupons {
     /// Counts what was accepted of a policy, what became coupons, and what was used, and compares it with the gate.
@@ -27,17 +17,9 @@ impl Coupons {
             true => self.gate.remaining(policy.id.0).await.ok().flatten().map(|remaining| remaining.taken),
             false => None,
         };
-        let counts = coupon::Entity::find()
-            .select_only()
-            .column(coupon::Column::State)
-            .column_as(coupon::Column::Id.count(), "count")
-            .filter(coupon::Column::PolicyId.eq(policy.id.0))
-            .group_by(coupon::Column::State)
-            .into_model::<Count>()
-            .all(conn)
-            .await?;
+        let counts = store::coupon::counts(conn, policy.id).await?;
         let of = |state: State| {
-            counts.iter().filter(|count| count.state == state.name()).map(|count| count.count).sum::<i64>()
+            counts.iter().filter(|(known, _)| known == state.name()).map(|(_, count)| count).sum::<i64>()
         };
         let coupon_count = [State::Available, State::Reserved, State::Used].map(of).iter().sum();
         let (receipt_count, pending_count) = store::receipt::counts(conn, policy.id).await?;

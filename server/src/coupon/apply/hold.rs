@@ -2,7 +2,9 @@
 
 use super::Discount;
 use super::settle::Sums;
-use crate::coupon::model::{Coupon, Event, State};
+use crate::coupon::kind::Refusal;
+use crate::coupon::kind::condition::first_booking;
+use crate::coupon::model::{Coupon, Event, Policy, PolicyId, State};
 use crate::coupon::{CouponError, Coupons, store};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Actor;
@@ -37,6 +39,39 @@ impl Coupons {
             store::held::put(tx, holder.booking, holder.currency, discount).await?;
         }
         self.count_budgets(tx, Sums::of(discounts, holder.currency)).await
+    }
+
+    /// Refuses coupons that are for a first booking where the member has booked, or has such a coupon with another booking that
+    /// may become their first. Bookings of one member must come one after the other here.
+    pub async fn may_be_first(
+        &self,
+        tx: &Tx,
+        holder: Holder,
+        discounts: &[Discount],
+        has_booked: bool,
+    ) -> Result<(), Error> {
+        let used = discounts.iter().map(|discount| discount.policy);
+        let Some(first) = self.for_first_booking(tx, used).await? else { return Ok(()) };
+        let elsewhere = store::held::policies_elsewhere(tx, holder, self.kit.clock.now()).await?;
+        if !has_booked && self.for_first_booking(tx, elsewhere.into_iter()).await?.is_none() {
+            return Ok(());
+        }
+        let Refusal { reason: why, text } = first_booking::refusal();
+        let coupon = discounts.iter().find(|discount| discount.policy == first).map(|discount| discount.coupon);
+        let coupon = coupon.ok_or_else(|| Error::internal("a policy of no discount"))?;
+        Err(CouponError::NotApplicable { coupon, why, text }.into())
+    }
+
+    /// One of these policies whose coupons are for a first booking.
+    async fn for_first_booking(
+        &self,
+        tx: &Tx,
+        policies: impl Iterator<Item = PolicyId>,
+    ) -> Result<Option<PolicyId>, Error> {
+        let policies = store::policy::find_all(&**tx, policies).await?;
+        let is_for_first =
+            |policy: &&Policy| policy.wording.conditions.iter().any(|term| term.kind == first_booking::NAME);
+        Ok(policies.iter().find(is_for_first).map(|policy| policy.id))
     }
 
     /// The booking holds its coupons until another time, or while its payment is under way.

@@ -11,7 +11,7 @@ mod settle;
 use serde::{Deserialize, Serialize};
 
 pub use self::hold::Holder;
-pub use self::offer::{BestCoupons, Candidate, Choice, Offered, OfferedCoupon};
+pub use self::offer::{BestCoupons, Candidates, Choice, Offered, OfferedCoupon};
 use super::discount::{self, LineDiscount};
 use super::model::{CouponId, PolicyId};
 

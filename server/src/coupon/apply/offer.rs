@@ -15,7 +15,7 @@ use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 
 /// How many coupons of a member are looked at, those that expire first.
-const CANDIDATES: u64 = 200;
+const CANDIDATES: usize = 200;
 
 /// Which coupons to use.
 #[derive(Clone, Debug)]
@@ -26,9 +26,17 @@ pub enum Choice {
     Best,
 }
 
-/// A coupon that may be used, as far as is known without the booking.
+/// The coupons that a member may use, as far as is known without the booking.
 #[derive(Clone, Debug)]
-pub struct Candidate {
+pub struct Candidates {
+    each: Vec<Candidate>,
+    /// Whether the member has no others.
+    is_all: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct Candidate {
     name: String,
     seller_share: u8,
     /// What the coupons of its policy may still take off together.
@@ -77,10 +85,12 @@ pub struct BestCoupons {
 impl Coupons {
     /// The coupons that a member can use now, with those that they chose among them; one that is not theirs, or not available,
     /// is refused.
-    pub async fn candidates(&self, member: MemberId, choice: &Choice) -> Result<Vec<Candidate>, Error> {
+    pub async fn candidates(&self, member: MemberId, choice: &Choice) -> Result<Candidates, Error> {
         let now = self.kit.clock.now();
         let conn = self.kit.db.read();
-        let mut found = store::held::available(conn, member, now, CANDIDATES).await?;
+        let mut found = store::held::available(conn, member, now, CANDIDATES as u64 + 1).await?;
+        let is_all = found.len() <= CANDIDATES;
+        found.truncate(CANDIDATES);
         if let Choice::These(chosen) = choice {
             for id in chosen {
                 if found.iter().any(|coupon| coupon.id == *id) {
@@ -95,7 +105,7 @@ impl Coupons {
                 found.push(coupon);
             }
         }
-        self.with_policies(found).await
+        Ok(Candidates { each: self.with_policies(found).await?, is_all })
     }
 
     async fn with_policies(&self, coupons: Vec<Coupon>) -> Result<Vec<Candidate>, Error> {
@@ -135,7 +145,7 @@ impl Coupons {
     }
 
     /// What candidates would do for a booking, and what those that are used do.
-    pub async fn offer(&self, candidates: Vec<Candidate>, cart: Cart, choice: &Choice) -> Result<Offered, Error> {
+    pub async fn offer(&self, candidates: Candidates, cart: Cart, choice: &Choice) -> Result<Offered, Error> {
         let choice = choice.clone();
         // A search among many coupons is work of its own: nobody else waits for it.
         let worked_out = tokio::task::spawn_blocking(move || offered(&candidates, &cart, &choice));
@@ -161,7 +171,8 @@ impl Coupons {
     }
 }
 
-fn offered(candidates: &[Candidate], cart: &Cart, choice: &Choice) -> Result<Offered, Error> {
+fn offered(candidates: &Candidates, cart: &Cart, choice: &Choice) -> Result<Offered, Error> {
+    let Candidates { each: candidates, is_all } = candidates;
     let coupons: Vec<_> = candidates.iter().map(|candidate| candidate.coupon.clone()).collect();
     let mut listed = Vec::with_capacity(candidates.len());
     let mut good = Vec::new();
@@ -195,8 +206,9 @@ fn offered(candidates: &[Candidate], cart: &Cart, choice: &Choice) -> Result<Off
     let best = BestCoupons {
         coupons: best.applied.coupons.iter().map(|one| CouponId(one.coupon)).collect(),
         saving: best.applied.saving(),
-        is_proven: best.is_proven,
-        bound: best.bound,
+        is_proven: best.is_proven && *is_all,
+        // What was not looked at may take off anything.
+        bound: if *is_all { best.bound } else { cart.total() },
     };
     Ok(Offered { coupons: listed, discounts: kept(candidates, applied), best })
 }
@@ -210,6 +222,13 @@ fn kept(candidates: &[Candidate], applied: best::Applied) -> Vec<Discount> {
         Some(Discount { coupon, policy, name: candidate.name.clone(), off })
     };
     applied.coupons.into_iter().filter_map(discount).collect()
+}
+
+impl Candidates {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
 }
 
 impl Candidate {

@@ -11,9 +11,9 @@ use crate::kit::job::Job;
 
 /// Members that one transaction gives coupons to.
 const CHUNK: u64 = 500;
-/// Runs that take turns.
-const RUNS: u64 = 100;
-/// Turns in one run of the job, so that it comes to new runs.
+/// Runs that are read at once.
+pub(super) const RUNS: u64 = 100;
+/// How often some are read in one run of the job, so that it ends.
 const TURNS: usize = 1_000;
 
 /// Gives the coupons of runs.
@@ -34,10 +34,18 @@ impl Job for GrantJob {
     async fn run(&self) -> Result<u64, Error> {
         let Self(coupons) = self;
         let (mut done, mut failed, mut resting) = (0, None, HashSet::new());
+        // What rests stays where it is, in front of all that go on: they are come to behind it.
+        let (mut after, mut before) = (None, 0);
         for _ in 0..TURNS {
-            let running = store::run::running(coupons.kit.db.read(), RUNS).await?;
-            let before = done;
-            for run in running {
+            let running = store::run::running(coupons.kit.db.read(), after, RUNS).await?;
+            after = running.last().copied();
+            if running.is_empty() {
+                if done == before {
+                    break;
+                }
+                before = done;
+            }
+            for (_, run) in running {
                 if resting.contains(&run) {
                     continue;
                 }
@@ -51,9 +59,6 @@ impl Job for GrantJob {
                         failed = Some(error);
                     }
                 }
-            }
-            if done == before {
-                break;
             }
         }
         failed.map_or(Ok(done), Err)

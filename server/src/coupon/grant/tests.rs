@@ -4,15 +4,18 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use uuid::Uuid;
 
+use super::job::RUNS;
 use super::model::{Counts, RunState};
 use super::start::StartRun;
-use super::{Audience, GrantRun};
+use super::{Audience, GrantJob, GrantRun};
+use crate::backend::gate::Sale;
 use crate::coupon::model::{Issuing, Policy};
 use crate::coupon::{Coupons, stage, store};
 use crate::harness::Harness;
 use crate::kit::crash::How;
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::RequestKey;
+use crate::kit::job::Job;
 use crate::member::{MemberSettings, Members, TokenSettings};
 
 const CHUNK: u64 = 3;
@@ -132,4 +135,23 @@ async fn a_member_is_given_one_coupon_by_a_run_however_often_it_begins_again() {
     assert_eq!(taken.len(), scene.members.len());
     assert_eq!(scene.read(&run).await.counts.skipped, CHUNK);
     assert!(taken.iter().all(|taken| taken.once.is_some_and(|once| once != Uuid::nil())));
+}
+
+/// Guard: the key behind which `store::run::running` goes on, without which runs that rest would hide all others.
+#[tokio::test]
+async fn as_many_runs_as_are_read_at_once_may_rest_and_others_go_on() {
+    let scene = Scene::new().await;
+    let open = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+    let paused = Policy { sale: Sale::Paused, version: 2, ..open };
+    scene.yeyak.db.write(async |tx| store::policy::update(&tx, 1, &paused).await).await.expect("is written");
+    for _ in 0..RUNS {
+        scene.start(&paused).await;
+    }
+    scene.yeyak.clock.advance(TimeDelta::seconds(1));
+    let policy = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+    let run = scene.start(&policy).await;
+
+    GrantJob(scene.coupons.clone()).run().await.expect("runs");
+
+    scene.check(&run, &policy).await;
 }

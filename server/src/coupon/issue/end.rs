@@ -14,6 +14,7 @@ use yeyak_proto::yeyak::coupon::v1 as pb;
 use super::rule::{Ruling, Want};
 use crate::backend::gate::Sale;
 use crate::coupon::model::{EndCause, Issuing, Policy, PolicyId};
+use crate::coupon::round::Round;
 use crate::coupon::{Coupons, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
@@ -141,6 +142,14 @@ impl Coupons {
         Ok(true)
     }
 
+    /// Whether a policy issues no more, which is told then.
+    async fn tell_if_ended(&self, policy: &Policy, now: Time) -> Result<bool, Error> {
+        match self.end_cause(policy, now).await? {
+            Some(cause) => self.tell_end(policy, cause).await,
+            None => Ok(false),
+        }
+    }
+
     /// Why a policy issues no more. Rows are counted only where the last place has one.
     async fn end_cause(&self, policy: &Policy, now: Time) -> Result<Option<EndCause>, Error> {
         let terms = policy.terms();
@@ -173,18 +182,16 @@ impl Job for EndsJob {
         Duration::from_secs(5)
     }
 
+    /// Of how many policies it was told. One that fails is left until the next time, and the others are told of.
     async fn run(&self) -> Result<u64, Error> {
         let now = self.0.kit.clock.now();
-        let (mut told, mut after) = (0, Uuid::nil());
+        let (mut round, mut after) = (Round::default(), Uuid::nil());
         loop {
-            let page = store::policy::untold(self.0.kit.db.read(), after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(told) };
-            after = last.id.0;
+            let (page, last) = store::policy::untold(self.0.kit.db.read(), after, PAGE).await?;
+            let Some(last) = last else { return round.end() };
+            after = last.0;
             for policy in &page {
-                if let Some(cause) = self.0.end_cause(policy, now).await? {
-                    self.0.tell_end(policy, cause).await?;
-                    told += 1;
-                }
+                round.add(policy.id, self.0.tell_if_ended(policy, now).await);
             }
         }
     }

@@ -6,10 +6,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -111,11 +113,7 @@ impl Lines {
             all.put(policy, asks);
             let goes_on = all.last.is_some_and(|last| now - last < STUCK);
             let enough = if all.count < CROWD && goes_on { 1 } else { most };
-            Ok(self.flights.send_if_modified(|under_way| {
-                let takes_off = *under_way < enough;
-                *under_way += usize::from(takes_off);
-                takes_off
-            }))
+            Ok(self.takes_off(enough))
         })
     }
 
@@ -139,6 +137,19 @@ impl Lines {
         })
     }
 
+    /// Whether another flight is to take off, of the most that there may be, since somebody waits behind a batch that is stuck.
+    fn relieve(&self, most: usize) -> bool {
+        self.with(|all| all.count > 0 && self.takes_off(most))
+    }
+
+    fn takes_off(&self, most: usize) -> bool {
+        self.flights.send_if_modified(|under_way| {
+            let takes_off = *under_way < most;
+            *under_way += usize::from(takes_off);
+            takes_off
+        })
+    }
+
     /// Until nobody waits for an answer, but not for long. They share the processors and the database with what else is done for
     /// coupons, and have somebody who looks at a screen.
     pub(super) async fn quiet(&self) {
@@ -150,8 +161,7 @@ impl Lines {
 impl Coupons {
     /// Has asks wait for their turn. Each is answered; at once, where too many wait.
     pub(super) fn put_in_line(&self, policy: PolicyId, asks: Vec<Ask>) {
-        let most = if self.kit.db.is_shared() { FLIGHTS } else { 1 };
-        match self.lines.put(policy, asks, most, Instant::now()) {
+        match self.lines.put(policy, asks, self.flights(), Instant::now()) {
             // Not the caller's task: what has begun runs to its end whoever goes away, and a stop waits for it.
             Ok(true) => drop(self.tasks.spawn(self.clone().fly())),
             Ok(false) => {}
@@ -167,10 +177,30 @@ impl Coupons {
                 return;
             }
             // Whoever a panic has left without an answer is told so by the end of the channel.
-            if AssertUnwindSafe(self.accept(lines)).catch_unwind().await.is_err() {
+            let mut accepting = pin!(AssertUnwindSafe(self.accept(lines)).catch_unwind());
+            let accepted = match timeout(STUCK, &mut accepting).await {
+                Ok(accepted) => accepted,
+                Err(_) => {
+                    if self.lines.relieve(self.flights()) {
+                        self.tasks.spawn(self.clone().relief());
+                    }
+                    accepting.await
+                }
+            };
+            if accepted.is_err() {
                 tracing::error!("accepting of those who came together panicked");
             }
         }
+    }
+
+    /// A flight that takes off from another. Boxed: a future can't hold its own kind.
+    fn relief(self) -> BoxFuture<'static, ()> {
+        self.fly().boxed()
+    }
+
+    /// How many flights may be under way.
+    fn flights(&self) -> usize {
+        if self.kit.db.is_shared() { FLIGHTS } else { 1 }
     }
 }
 
@@ -191,8 +221,6 @@ impl Fault for LineTooLong {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-
     use tokio::sync::oneshot;
     use uuid::Uuid;
 
@@ -273,6 +301,10 @@ mod tests {
         assert!(!put(4, later));
         assert_eq!(lines.next(&mut other, later).len(), 1, "who comes meanwhile is not left to the one that is stuck");
         assert!(lines.next(&mut other, later).is_empty());
+
+        assert!(!lines.relieve(2), "nobody waits");
+        assert!(!put(5, later), "it goes on, as far as is known");
+        assert!(lines.relieve(2) && !lines.relieve(2), "until it has taken long");
     }
 
     /// Guards: the wait for the last flight, and the end of its patience.

@@ -72,6 +72,8 @@ fn left_over(ruling: &Ruling, want: &Want, verdict: &Verdict) -> Outcome {
     match (ruling.of_places.get(&want.place.place), verdict) {
         // Whose place it is needs no word about it.
         _ if !want.is_own => Outcome::Unknown,
+        // Its receipt is known, and has the place no more: the gate has not heard that it was taken back.
+        (None, Verdict::Known(_)) => Outcome::TakenBack,
         (None, _) => Outcome::Released,
         (Some(row), Verdict::Known(own)) if row.id == *own => Outcome::Kept,
         (Some(row), Verdict::Again) if row.member == want.member => Outcome::Occupied,

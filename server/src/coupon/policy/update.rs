@@ -8,7 +8,7 @@ use crate::coupon::{CouponError, Coupons, store};
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::idempotency::{Reply, RequestKey};
-use crate::kit::money::Currency;
+use crate::kit::money::{Currency, Money};
 use crate::kit::request::check_etag;
 use crate::kit::tx::Tx;
 use crate::kit::violation::Violations;
@@ -45,7 +45,7 @@ impl Coupons {
                         tx.take_turn(after.id.0).await?;
                         store::policy::update(&tx, before.version, &after).await?;
                         covers_accepted(&tx, &before, &after).await?;
-                        counts_in_one_currency(&tx, &before, &after).await?;
+                        bears_what_is_used(&tx, &before, &after).await?;
                         record.put(&tx, after.id.0).await
                     })
                     .await?;
@@ -88,13 +88,27 @@ async fn covers_accepted(tx: &Tx, before: &Policy, after: &Policy) -> Result<(),
     if total < accepted { Err(CouponError::TotalTooSmall { policy: after.id, accepted }.into()) } else { Ok(()) }
 }
 
-/// Refuses a first budget while coupons take something off bookings in another currency: it counts what is taken off.
-async fn counts_in_one_currency(tx: &Tx, before: &Policy, after: &Policy) -> Result<(), Error> {
-    let (None, Some(budget)) = (before.offer.budget, after.offer.budget) else { return Ok(()) };
+/// Refuses a budget below what is used of it, and a first one while coupons take something off bookings in another currency: it
+/// counts what is taken off.
+async fn bears_what_is_used(tx: &Tx, before: &Policy, after: &Policy) -> Result<(), Error> {
+    let (known, changed) = (before.offer.budget, after.offer.budget);
+    let Some(budget) = changed.filter(|_| changed != known) else { return Ok(()) };
     // Whoever uses a coupon counts it: those before are there to be seen, and those behind read the budget.
-    store::tally::granted(tx, after.id).await?;
+    let used = store::tally::budget_used(tx, after.id).await?;
+    if known.is_none() {
+        is_in_the_currency_of_bookings(tx, after.id, budget.currency).await?;
+    }
+    let is_less = known.is_none_or(|known| budget.minor < known.minor);
+    if is_less && budget.minor < used {
+        let used = Money::new(budget.currency, used);
+        return Err(CouponError::BudgetTooSmall { policy: after.id, used }.into());
+    }
+    Ok(())
+}
+
+async fn is_in_the_currency_of_bookings(tx: &Tx, policy: PolicyId, currency: Currency) -> Result<(), Error> {
     let mut violations = Violations::new();
-    if let Some(other) = store::held::other_currency(tx, after.id, budget.currency).await? {
+    if let Some(other) = store::held::other_currency(tx, policy, currency).await? {
         let description = format!("must be {other}, in which bookings use coupons of this policy");
         violations.add(BUDGET_CURRENCY, description);
     }
@@ -103,6 +117,7 @@ async fn counts_in_one_currency(tx: &Tx, before: &Policy, after: &Policy) -> Res
 
 #[cfg(test)]
 mod tests {
+    use futures::future::join_all;
     use uuid::Uuid;
 
     use super::*;
@@ -114,7 +129,6 @@ mod tests {
     use crate::error::ErrorReason;
     use crate::harness::Harness;
     use crate::kit::id::BookingId;
-    use crate::kit::money::Money;
 
     /// Guards: the currency of a budget is that of a policy without amounts; the look for bookings in another, without which cents
     /// would be counted as won.
@@ -151,5 +165,53 @@ mod tests {
         assert_eq!((count(Currency::KRW).await, count(dollars).await), (false, true));
         assert_eq!(refused.reason(), ErrorReason::InvalidFields);
         assert_eq!(coupons.terms(&counted).expect("terms").currency, Some(dollars));
+    }
+
+    /// Guard: `bears_what_is_used`, without which coupons would have taken off more than their budget.
+    #[tokio::test]
+    async fn a_budget_is_never_below_what_is_used_of_it() {
+        let yeyak = Harness::new().await;
+        let coupons = stage::coupons(&yeyak);
+        let policy = stage::policy(&yeyak, Issuing::Grant, 1).await;
+        let count = yeyak.db.write(async |tx| store::held::count(&tx, policy.id, 700, Some(Currency::KRW)).await);
+        assert!(count.await.expect("counts"));
+        let set = async |budget| {
+            let changes = vec![Change::Budget(Some(Money::won(budget)))];
+            let command = UpdatePolicy { id: policy.id, etag: None, changes };
+            coupons.update_policy(&stage::admin(), &command, &RequestKey::default()).await
+        };
+
+        let first = set(699).await.expect_err("700 are used");
+        set(1_000).await.expect("bears what is used");
+        let lowered = set(699).await.expect_err("700 are used");
+        set(700).await.expect("bears what is used");
+
+        for refused in [first, lowered] {
+            let Some(CouponError::BudgetTooSmall { used, .. }) = refused.fault() else { panic!("{refused:?}") };
+            assert_eq!(*used, Money::won(700));
+        }
+    }
+
+    /// Guard: the lock in `store::tally::budget_used`, behind which who counts reads the budget, and who sets it what was counted.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_budget_bears_what_is_used_however_they_cross() {
+        let yeyak = Harness::new().await;
+        let coupons = stage::coupons(&yeyak);
+        let policy = stage::policy(&yeyak, Issuing::Grant, 1).await;
+        let changes = vec![Change::Budget(Some(Money::won(1_000)))];
+        let command = UpdatePolicy { id: policy.id, etag: None, changes };
+        let (admin, key) = (stage::admin(), RequestKey::default());
+
+        let counting = join_all((0..20).map(|_| async {
+            let count = yeyak.db.write(async |tx| store::held::count(&tx, policy.id, 100, Some(Currency::KRW)).await);
+            count.await.expect("counts")
+        }));
+        let (counted, set) = tokio::join!(counting, coupons.update_policy(&admin, &command, &key));
+
+        let bookings = counted.into_iter().filter(|counted| *counted).count();
+        match set {
+            Ok(_) => assert_eq!(bookings, 10),
+            Err(refused) => assert_eq!((refused.reason(), bookings), (ErrorReason::CouponBudgetTooSmall, 20)),
+        }
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
-use crate::coupon::apply::Discount;
+use crate::coupon::apply::{Discount, Holder};
 use crate::coupon::discount;
 use crate::coupon::entity::{Lines, applied, coupon, policy, tally};
 use crate::coupon::model::{Coupon, CouponId, PolicyId, State};
@@ -37,6 +37,23 @@ pub(in crate::coupon) async fn available(
         .all(conn)
         .await?;
     rows.into_iter().map(Coupon::try_from).collect()
+}
+
+/// The policies of what other bookings of a member hold now, or have used.
+pub(in crate::coupon) async fn policies_elsewhere(tx: &Tx, holder: Holder, now: Time) -> Result<Vec<PolicyId>, Error> {
+    let held = coupon::Column::State
+        .eq(State::Reserved.name())
+        .and(coupon::Column::HoldExpireTime.is_null().or(coupon::Column::HoldExpireTime.gt(now)));
+    let rows = coupon::of_member(holder.member)
+        .filter(Condition::any().add(coupon::Column::State.eq(State::Used.name())).add(held))
+        .filter(coupon::Column::BookingId.ne(holder.booking.0))
+        .select_only()
+        .column(coupon::Column::PolicyId)
+        .distinct()
+        .into_tuple::<Uuid>()
+        .all(&**tx)
+        .await?;
+    Ok(rows.into_iter().map(PolicyId).collect())
 }
 
 /// A coupon of a member.
@@ -196,6 +213,10 @@ pub(in crate::coupon) async fn count(
         .filter(tally::Column::PolicyId.eq(id.0));
     // What becomes less always may.
     if amount > 0 {
+        // A statement of PostgreSQL that waits for the row alone would go on with the budget as it was when it began.
+        if tx.has_others() {
+            super::tally::budget_used(tx, id).await?;
+        }
         let column = |column| Expr::col((policy::Entity, column));
         let used = Expr::col((tally::Entity, tally::Column::BudgetUsed)).add(amount);
         let currency = currency.map_or_else(String::new, |currency| currency.to_string());

@@ -1,7 +1,9 @@
 //! Policies.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue, ConnectionTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
+};
 
 use super::{among, narrow, unreadable};
 use crate::backend::gate::Sale;
@@ -231,14 +233,35 @@ pub(in crate::coupon) async fn told(tx: &Tx, id: PolicyId, cause: EndCause) -> R
     Ok(told.rows_affected == 1)
 }
 
-/// Policies of which it was not told yet that they issue no more, by id.
+/// Policies by id behind one of them, and which of the rows was the last. One that this release can't read is told of and passed
+/// over: it keeps none behind it from being looked at.
+async fn readable(
+    conn: &impl ConnectionTrait,
+    found: Select<Entity>,
+    after: Uuid,
+    limit: u64,
+) -> Result<(Vec<Policy>, Option<PolicyId>), Error> {
+    let found = found.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit);
+    let rows = conn.query_all_raw(found.build(conn.get_database_backend())).await?;
+    let (mut policies, mut last) = (Vec::with_capacity(rows.len()), None);
+    for row in &rows {
+        let id = PolicyId(row.try_get("", "id")?);
+        last = Some(id);
+        match Model::from_query_result(row, "").map_err(Error::from).and_then(Policy::try_from) {
+            Ok(policy) => policies.push(policy),
+            Err(error) => tracing::error!(policy.id = %id, "{id} can't be read, and is passed over: {error}"),
+        }
+    }
+    Ok((policies, last))
+}
+
+/// Policies of which it was not told yet that they issue no more, as [`readable`] has them.
 pub(in crate::coupon) async fn untold(
     conn: &impl ConnectionTrait,
     after: Uuid,
     limit: u64,
-) -> Result<Vec<Policy>, Error> {
-    let found = Entity::find().filter(Column::EndTold.eq("")).filter(Column::Id.gt(after));
-    found.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(Policy::try_from).collect()
+) -> Result<(Vec<Policy>, Option<PolicyId>), Error> {
+    readable(conn, Entity::find().filter(Column::EndTold.eq("")), after, limit).await
 }
 
 /// How many coupons of a policy were issued by code or grant.
@@ -247,15 +270,14 @@ pub(in crate::coupon) async fn granted(conn: &impl ConnectionTrait, id: PolicyId
     narrow("coupon_tally.granted", tally.map_or(0, |tally| tally.granted))
 }
 
-/// First-come policies that are not interrupted or ended, by id.
+/// First-come policies that are not interrupted or ended, as [`readable`] has them.
 pub(in crate::coupon) async fn on_sale(
     conn: &impl ConnectionTrait,
     after: Uuid,
     limit: u64,
-) -> Result<Vec<Policy>, Error> {
+) -> Result<(Vec<Policy>, Option<PolicyId>), Error> {
     let found = Entity::find()
         .filter(Column::State.eq(sale_name(Sale::Open)))
-        .filter(Column::Issuing.eq(Issuing::FirstCome.name()))
-        .filter(Column::Id.gt(after));
-    found.order_by_asc(Column::Id).limit(limit).all(conn).await?.into_iter().map(Policy::try_from).collect()
+        .filter(Column::Issuing.eq(Issuing::FirstCome.name()));
+    readable(conn, found, after, limit).await
 }

@@ -211,12 +211,18 @@ pub(in crate::coupon) async fn place_count(conn: &impl ConnectionTrait, policy: 
     Ok(of_policy(policy).filter(Column::Place.is_not_null()).count(conn).await?)
 }
 
-/// Whether receipts of a policy had places, and have them no more.
+/// Whether receipts of a policy had places, and have them no more. What a gift was written for never had one.
 pub(in crate::coupon) async fn some_lost_their_places(
     conn: &impl ConnectionTrait,
     policy: PolicyId,
 ) -> Result<bool, Error> {
-    Ok(of_policy(policy).filter(Column::Place.is_null()).limit(1).one(conn).await?.is_some())
+    Ok(of_policy(policy)
+        .filter(Column::Place.is_null())
+        .filter(Column::GiftOf.is_null())
+        .limit(1)
+        .one(conn)
+        .await?
+        .is_some())
 }
 
 /// The highest place that a row of a policy has; 0 for none.

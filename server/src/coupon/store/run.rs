@@ -1,7 +1,7 @@
 //! Runs that give coupons to many.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, Condition, ConnectionTrait, QueryOrder, QuerySelect};
 
 use super::{narrow, unreadable};
 use crate::coupon::entity::listed;
@@ -9,6 +9,7 @@ use crate::coupon::entity::run::{ActiveModel, Column, Entity, Model};
 use crate::coupon::grant::{Audience, Counts, GrantRun, GrantRunId, RunState};
 use crate::coupon::model::PolicyId;
 use crate::error::Error;
+use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 use crate::kit::page::Page;
 use crate::kit::tx::Tx;
@@ -119,17 +120,25 @@ pub(in crate::coupon) async fn list(
     rows.all(conn).await?.into_iter().map(GrantRun::try_from).collect()
 }
 
-/// The runs that are under way, those first that have waited longest.
-pub(in crate::coupon) async fn running(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<GrantRunId>, Error> {
-    let rows = Entity::find()
+/// The runs that are under way and since when they wait, those first that have waited longest; behind one of them.
+pub(in crate::coupon) async fn running(
+    conn: &impl ConnectionTrait,
+    after: Option<(Time, GrantRunId)>,
+    limit: u64,
+) -> Result<Vec<(Time, GrantRunId)>, Error> {
+    let mut rows = Entity::find()
         .select_only()
-        .column(Column::Id)
+        .columns([Column::UpdateTime, Column::Id])
         .filter(Column::State.eq(RunState::Running.name()))
         .order_by_asc(Column::UpdateTime)
         .order_by_asc(Column::Id)
         .limit(limit);
-    let ids: Vec<Uuid> = rows.into_tuple().all(conn).await?;
-    Ok(ids.into_iter().map(GrantRunId).collect())
+    if let Some((time, id)) = after {
+        let same_time = Condition::all().add(Column::UpdateTime.eq(time)).add(Column::Id.gt(id.0));
+        rows = rows.filter(Condition::any().add(Column::UpdateTime.gt(time)).add(same_time));
+    }
+    let found: Vec<(Time, Uuid)> = rows.into_tuple().all(conn).await?;
+    Ok(found.into_iter().map(|(time, id)| (time, GrantRunId(id))).collect())
 }
 
 /// Some of those who are listed, in the order of their ids, behind one of them.

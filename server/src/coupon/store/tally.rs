@@ -36,6 +36,14 @@ pub(in crate::coupon) async fn granted(tx: &Tx, policy: PolicyId) -> Result<u64,
     Ok(granted.and_then(|granted| u64::try_from(granted).ok()).unwrap_or(0))
 }
 
+/// How much of its budget the bookings of a policy use, locked until the transaction ends. Behind it a statement sees the budget
+/// that whoever had the lock before has set.
+pub(in crate::coupon) async fn budget_used(tx: &Tx, policy: PolicyId) -> Result<i64, Error> {
+    let row = Entity::find_by_id(policy.0).select_only().column(Column::BudgetUsed).lock_exclusive();
+    let used: Option<i64> = row.into_tuple().one(&**tx).await?;
+    Ok(used.unwrap_or(0))
+}
+
 /// Counts coupons that are given, unless that were more than the total; whether they were counted. Whoever gives coupons of the
 /// policy at the same moment waits.
 pub(in crate::coupon) async fn give(tx: &Tx, policy: PolicyId, count: i64, total: Option<u64>) -> Result<bool, Error> {

@@ -49,6 +49,20 @@ async fn it_is_told_once_at_the_end_of_the_window_and_when_the_owner_ends_it() {
     assert_eq!(stage.count("coupon_policy WHERE end_told = 'OWNER'").await, 1);
 }
 
+/// Guard: `store::policy::readable`, without which one row would keep every policy from being told of.
+#[tokio::test]
+async fn a_policy_that_can_not_be_read_keeps_no_other_waiting() {
+    let stage = Stage::new().await;
+    stage.policy(None).await;
+    stage.execute("UPDATE coupon_policy SET refund_policy = 'OF_TOMORROW', benefit = '{}', state = 'ENDED'").await;
+    let ended = stage.policy(None).await;
+    stage.change(&ended, |policy| policy.sale = Sale::Ended).await;
+
+    assert_eq!(stage.run("coupon-ends").await, 1);
+
+    assert_eq!(stage.count("coupon_policy WHERE end_told = 'OWNER'").await, 1);
+}
+
 /// Guard: `end_told` in the condition of its update, which processes come to that have all read it as empty.
 #[tokio::test]
 async fn many_processes_that_see_the_end_tell_it_once() {

@@ -9,9 +9,11 @@ use tokio::time::timeout;
 
 use super::stage::{Stage, accepted, ask, process, reason, refused};
 use crate::backend::gate::{MemoryGate, Refused};
+use crate::coupon::keep::GatesJob;
 use crate::coupon::model::ReceiptState;
 use crate::error::ErrorReason;
 use crate::kit::crash::How;
+use crate::kit::job::Job;
 
 /// Guard: what a new gate is built from.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,6 +95,28 @@ async fn a_gate_that_missed_a_change_is_told_of_it() {
 
     stage.ask(2, policy, None).await.expect("is accepted");
     stage.ends_with(more, 2).await;
+}
+
+/// Guard: `Round`, without which the first gate that can't be looked after would be the last that is.
+#[tokio::test]
+async fn a_gate_that_can_not_be_built_again_keeps_no_other_waiting() {
+    let stage = Stage::new().await;
+    let broken = &stage.open(|offer| offer.total = Some(1)).await;
+    stage.advance(TimeDelta::seconds(1));
+    let behind = &stage.open(|offer| offer.total = Some(2)).await;
+    stage.yeyak.kit.crash.arm("coupon.taken", How::Error);
+    stage.ask(1, broken, None).await.expect_err("ends half-way");
+    stage.calm().await;
+    // There is no epoch behind this one.
+    stage.execute("UPDATE coupon_policy SET gate_epoch = 9223372036854775807 WHERE total = 1").await;
+    let job = GatesJob::new(stage.coupons.clone());
+    assert_eq!(job.run().await.expect("runs"), 0, "it may be on its way");
+    let more = stage.change_row(behind, |policy| policy.offer.total = Some(3)).await;
+
+    job.run().await.expect_err("a gate can't be built again");
+
+    let told = stage.coupons.gate.remaining(behind.id.0).await.expect("answers").expect("is open");
+    assert_eq!(told.version, more.version);
 }
 
 /// Guard: the job that hands receipts over again.
@@ -333,4 +357,55 @@ async fn who_asks_again_at_a_gate_that_lacks_their_row_is_told_the_same() {
     assert_eq!((again.replayed, again.value.id), (true, receipt.id));
     assert_eq!(reason(ask(&coupons, 1, policy, Some(2)).await), ErrorReason::CouponSoldOut);
     assert_eq!(stage.count("coupon_receipt").await, 2);
+}
+
+/// Guard: `TakenBack`, said by whoever finds that a receipt has lost its place.
+#[tokio::test]
+async fn a_receipt_whose_loss_the_gate_has_not_heard_of_is_known_when_all_are_gone() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(1)).await;
+    let receipt = stage.ask(1, policy, Some(1)).await.expect("is accepted").value;
+    stage.calm().await;
+    stage.execute("UPDATE coupon_receipt SET cancel_time = create_time, ordinal = NULL, place = NULL").await;
+
+    let known = stage.ask(1, policy, Some(1)).await.expect("is known").value;
+    stage.calm().await;
+    stage.ask(2, policy, None).await.expect("has the place");
+    stage.calm().await;
+    let again = stage.ask(1, policy, Some(1)).await.expect("is known").value;
+
+    assert_eq!((known.id, again.id), (receipt.id, receipt.id));
+}
+
+/// Guard: the rows, which answer for a gate that is closed.
+#[tokio::test]
+async fn what_is_left_is_known_while_the_gate_is_closed() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(3)).await;
+    stage.all(0..2, policy).await;
+    stage.calm().await;
+
+    assert_eq!(stage.beside(51).remaining(policy).await, Some(1));
+}
+
+/// Guard: the epoch since which a gate must have been built.
+#[tokio::test]
+async fn a_gate_that_nobody_has_built_again_is_not_said_to_be() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|_| {}).await;
+    let other = stage.beside(52);
+    assert!(other.leases.hold(&format!("gate of {}", policy.id)).await.expect("asks").is_some());
+
+    let refused =
+        stage.coupons.rebuild_gate(policy).await.expect_err("another has the lease, and the gate is as it was");
+    let (built, waited) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            other.build_again(policy.id, "a test").await
+        },
+        stage.coupons.rebuild_gate(policy),
+    );
+
+    assert_eq!(refused.reason(), ErrorReason::CouponGateClosed);
+    assert!(built.is_ok() && waited.is_ok(), "{built:?} {waited:?}");
 }

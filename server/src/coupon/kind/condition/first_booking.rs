@@ -13,14 +13,18 @@ pub const KIND: Kind = Kind {
     meaning: Meaning::Condition(|_| Ok(Condition::gate(FirstBooking))),
 };
 
-const NAME: &str = "FIRST_BOOKING";
+pub(in crate::coupon) const NAME: &str = "FIRST_BOOKING";
 
 #[derive(Debug)]
 struct FirstBooking;
 
 impl Gate for FirstBooking {
     fn judge(&self, cart: &Cart, _: Date) -> Result<(), Refusal> {
-        let refusal = || Refusal::new(NAME, "is good for a first booking");
         cart.member.first_booking.then_some(()).ok_or_else(refusal)
     }
+}
+
+/// Why it is no good for a member who has booked.
+pub(in crate::coupon) fn refusal() -> Refusal {
+    Refusal::new(NAME, "is good for a first booking")
 }

@@ -54,7 +54,9 @@ async fn a_budget_that_is_set_later_bears_what_was_taken_off_before() {
     let coupons = [grant(&admin, &member, &policy).await, grant(&admin, &member, &policy).await];
     let before = hold(&place, &member, &[&coupons[0]]).await.expect("holds");
 
-    set_budget(&admin, &policy, 30_000).await;
+    let too_small = set_budget(&admin, &policy, 19_999).await.expect_err("20,000 won are used");
+    assert_eq!((too_small.reason, &*too_small.metadata["budget_used"]), (ErrorReason::CouponBudgetTooSmall, "20000"));
+    set_budget(&admin, &policy, 30_000).await.expect("sets a budget");
 
     let refused = hold(&place, &member, &[&coupons[1]]).await.expect_err("10,000 won are left");
     assert_eq!((refused.reason, &*refused.metadata["why"]), (ErrorReason::CouponNotApplicable, "BUDGET_SPENT"));

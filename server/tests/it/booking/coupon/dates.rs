@@ -104,8 +104,9 @@ async fn a_dearer_move_has_its_part_of_the_budget_while_it_is_paid() {
     let refused = hold_of_another(&stage, &policy, nights(0, 1)).await.expect_err("all of it is used, or set aside");
     assert_eq!(refused.metadata["why"], "BUDGET_SPENT");
     yeyak.check().await;
-    // What was set aside stays so, whatever becomes of the budget.
-    set_budget(admin, &policy, 1_000).await;
+    // What was set aside counts as used.
+    let refused = set_budget(admin, &policy, 39_999).await.expect_err("40,000 are used, or set aside");
+    assert_eq!(refused.reason, ErrorReason::CouponBudgetTooSmall);
     confirm(member, &payment, key).await.expect("confirms");
 
     let moved = get(member, &booking.id).await;
@@ -114,7 +115,7 @@ async fn a_dearer_move_has_its_part_of_the_budget_while_it_is_paid() {
     cancel(member, &moved).await.expect("cancels");
     yeyak.settle().await;
     yeyak.check().await;
-    set_budget(admin, &policy, 20_000).await;
+    set_budget(admin, &policy, 20_000).await.expect("sets a budget");
     hold_of_another(&stage, &policy, nights(0, 2)).await.expect("all of it is free again");
     yeyak.check().await;
 }

@@ -363,3 +363,22 @@ async fn a_request_to_book_holds_its_coupon_until_it_is_declined() {
     hold(&place, &member, &[&coupon]).await.expect("asks again");
     yeyak.check().await;
 }
+
+/// Guard: asked where the coupon is held, once more, in the member's turn.
+#[tokio::test]
+async fn a_first_booking_is_one_booking() {
+    let Stage { yeyak, place, member, admin } = stage(Plan { rooms: 3, ..Plan::default() }).await;
+    let first = || CouponPolicy { conditions: vec![term("FIRST_BOOKING", Vec::new())], ..amount_off(5_000) };
+    let (one, other) = (give(&admin, &member, first()).await, give(&admin, &member, first()).await);
+    let quoted = quote(&place, &member, &[&other]).await.expect("quotes, since nothing is booked yet");
+    let refused = async || {
+        let refused = member.bookings().create_booking(take(quoted.clone())).await.expect_err("is no first booking");
+        assert_eq!((refused.reason, &*refused.metadata["why"]), (ErrorReason::CouponNotApplicable, "FIRST_BOOKING"));
+    };
+
+    let booking = hold(&place, &member, &[&one]).await.expect("holds");
+    refused().await;
+    pay(&yeyak, &member, &booking).await;
+    refused().await;
+    yeyak.check().await;
+}

@@ -132,11 +132,11 @@ pub(super) async fn change(member: &Client, booking: &Booking, stay: Stay) -> Re
     member.bookings().change_booking(request).await
 }
 
-pub(super) async fn set_budget(keeper: &Client, policy: &CouponPolicy, budget: i64) {
+pub(super) async fn set_budget(keeper: &Client, policy: &CouponPolicy, budget: i64) -> Result<CouponPolicy, Error> {
     let request = UpdateCouponPolicyRequest {
         coupon_policy: Some(CouponPolicy { budget: Some(money(budget)), etag: String::new(), ..policy.clone() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["budget".into()] }),
         ..Default::default()
     };
-    keeper.coupon_policies().update_coupon_policy(request).await.expect("sets a budget");
+    keeper.coupon_policies().update_coupon_policy(request).await
 }
