@@ -69,7 +69,16 @@ struct Later {
     hooks: Vec<Hook>,
 }
 
-type Hook = Box<dyn FnOnce() + Send>;
+type Hook = Box<dyn FnOnce(Commit) + Send>;
+
+/// What is known of a commit behind which hooks run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Commit {
+    /// It is on disk.
+    Done,
+    /// Its word was lost: it may be on disk, now or in a moment, or never.
+    Unknown,
+}
 
 impl Tx {
     fn new(transaction: &Arc<DatabaseTransaction>) -> (Self, Arc<Mutex<Later>>) {
@@ -85,6 +94,11 @@ impl Tx {
     /// Runs something, quick and infallible, once the transaction is on disk, or may be: a cache told, a watcher woken. Whoever
     /// hears of it looks at the rows.
     pub fn on_commit(&self, hook: impl FnOnce() + Send + 'static) {
+        self.on_end(move |_| hook());
+    }
+
+    /// As [`Self::on_commit`], for who does not look at the rows.
+    pub fn on_end(&self, hook: impl FnOnce(Commit) + Send + 'static) {
         self.later.lock().expect("nothing panics while it pushes").hooks.push(Box::new(hook));
     }
 
@@ -306,10 +320,11 @@ where
                 Ok(committed) => committed.map_err(|error| Error::from(error).of_commit()),
                 Err(_) => Err(Unavailable { what: "the database" }.into()),
             };
-            // A cache that goes on with what was may be wrong then; one that reads again is not.
-            let may_be = committed.as_ref().err().is_none_or(|error| error.fault::<Unavailable>().is_some());
-            if may_be {
-                run(hooks);
+            match &committed {
+                Ok(()) => run(hooks),
+                // A cache that goes on with what was may be wrong then; one that reads again is not.
+                Err(error) if error.fault::<Unavailable>().is_some() => run_behind(Commit::Unknown, hooks),
+                Err(_) => {}
             }
             committed.map(|()| value)
         }
@@ -344,8 +359,12 @@ fn taken(later: &Mutex<Later>) -> Later {
 }
 
 fn run(hooks: Vec<Hook>) {
+    run_behind(Commit::Done, hooks);
+}
+
+fn run_behind(commit: Commit, hooks: Vec<Hook>) {
     for hook in hooks {
-        hook();
+        hook(commit);
     }
 }
 

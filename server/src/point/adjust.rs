@@ -2,6 +2,7 @@
 
 use super::caller::Desk;
 use super::model::{Cause, MovementId, NewLot, Subject, expiry_behind};
+use super::spend::is_to_come;
 use super::store::movement::Recorded;
 use super::{Points, store};
 use crate::error::Error;
@@ -32,6 +33,7 @@ impl Points {
         self.kit
             .requests
             .once(desk.id, "AdjustPoints", key, load, async |record| {
+                is_to_come(adjust.expire_time, self.now())?;
                 let zone = self.zone(adjust.member).await?;
                 self.kit
                     .db

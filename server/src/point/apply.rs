@@ -171,9 +171,12 @@ impl Points {
                 before.lots.push(lot);
             }
         }
+        let expired = store::movement::expiries(&**tx, *member, booking).await?;
+        // Who has left earns no more: which month it was is all the same.
+        let zone = directory::zones(&**tx, &[*member]).await?.get(member).copied().unwrap_or(Tz::UTC);
         let subject = Subject { booking: Some(booking), ..Subject::default() };
         let clawed = self.change_of(tx, &before, actor, |purse| {
-            Ok(purse.claw_back(booking, part, policy.claw_back, refund.minor, &subject))
+            Ok(purse.claw_back(part, policy.claw_back, refund.minor, &expired, zone, &subject))
         });
         Ok(clawed.await?.value)
     }
@@ -198,4 +201,46 @@ impl Points {
 async fn zone_in(tx: &Tx, member: MemberId) -> Result<Tz, Error> {
     let found = directory::zones(&**tx, &[member]).await?;
     Ok(found.get(&member).copied().ok_or_else(|| NotFound::new("member", member))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::TimeDelta;
+    use tokio_util::task::TaskTracker;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::backend::cache::MemoryCache;
+    use crate::harness::Harness;
+
+    /// Guard: what is on record of a lot that has expired tells what nobody has spent of it.
+    #[tokio::test]
+    async fn what_is_on_record_as_expired_is_not_taken_back() {
+        let yeyak = Harness::new().await;
+        let cache = Arc::new(MemoryCache::new(yeyak.clock.clone()));
+        let points = Points::new(yeyak.kit.clone(), cache, TaskTracker::new());
+        let (booking, member) = (BookingId(Uuid::from_u128(1)), MemberId(Uuid::from_u128(2)));
+        let (actor, now) = (Actor("a test".to_owned()), points.now());
+        let (cause, expire_time) = (Cause::Earn, now + TimeDelta::days(1));
+        let lot = NewLot { cause, points: 100, base: Some(10_000), available_time: now, expire_time };
+        let subject = Subject { booking: Some(booking), ..Subject::default() };
+        let earn_and_spend = async |tx: Tx| {
+            let spent = points.change(&tx, member, None, &actor, |purse| {
+                purse.add(&yeyak.kit.ids, &lot, &subject);
+                Ok(purse.remove(Cause::Spend, 30, &Subject::default())?)
+            });
+            spent.await.map(drop)
+        };
+        yeyak.db.write(earn_and_spend).await.expect("spends");
+        yeyak.clock.advance(TimeDelta::days(1));
+        let settle = async |tx: Tx| points.change(&tx, member, None, &actor, |_| Ok(())).await.map(drop);
+        yeyak.db.write(settle).await.expect("settles");
+
+        let take_back = async |tx: Tx| points.claw_back(&tx, booking, Part::Whole, Money::won(0), &actor).await;
+        let back = yeyak.db.write(take_back).await.expect("takes back");
+
+        assert_eq!(back, ClawedBack { written_off: 30, ..ClawedBack::default() });
+    }
 }

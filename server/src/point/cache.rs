@@ -17,6 +17,7 @@ use crate::backend::cache::Cache;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 use crate::kit::page::Page;
+use crate::kit::tx::Commit;
 
 /// For how long a wallet is kept. It is how long one may be out of date, to who asks for no version, where the word of a change was
 /// lost.
@@ -31,13 +32,13 @@ pub(super) fn key(member: MemberId) -> String {
     format!("point:wallet:{member}")
 }
 
-/// The one key of a page of a wallet's history, as of a version of the wallet.
-pub(super) fn history_key(member: MemberId, version: i64, wanted: Wanted, page: &Page<i64>) -> String {
-    let Wanted { cause, start, end } = wanted;
+/// The one key of a page of a wallet's history, as of a version of the wallet. A page between two moments has none: hardly anybody
+/// asks for it again, and there are as many as there are moments.
+pub(super) fn history_key(member: MemberId, version: i64, wanted: Wanted, page: &Page<i64>) -> Option<String> {
+    let Wanted { cause, start: None, end: None } = wanted else { return None };
     let cause = cause.map_or("", Cause::name);
-    let micros = |time: Option<Time>| time.map_or(String::new(), |time| time.timestamp_micros().to_string());
     let after = page.after.map_or(String::new(), |after| after.to_string());
-    format!("point:history:{member}:{version}:{cause}:{}:{}:{after}:{}", micros(start), micros(end), page.fetch())
+    Some(format!("point:history:{member}:{version}:{cause}:{after}:{}", page.fetch()))
 }
 
 /// What is kept of a wallet.
@@ -77,6 +78,17 @@ impl Wallets {
         stream::iter(purses).for_each_concurrent(AT_ONCE, keep).await;
     }
 
+    /// Keeps wallets as they were written; those that may not have been are forgotten, lest one is shown that never was.
+    pub(super) async fn written(&self, purses: &[Purse], commit: Commit) {
+        match commit {
+            Commit::Done => self.put_all(purses, LIFE).await,
+            Commit::Unknown => {
+                let forget = |purse| self.forget(purse);
+                stream::iter(purses).for_each_concurrent(AT_ONCE, forget).await;
+            }
+        }
+    }
+
     /// A page of a wallet's history that is kept.
     pub(super) async fn history(&self, key: &str) -> Option<Vec<Recorded>> {
         serde_json::from_slice(&self.cache.get(key).await?.value).ok()
@@ -89,6 +101,10 @@ impl Wallets {
         }
     }
 
+    async fn forget(&self, purse: &Purse) {
+        self.cache.forget(&key(purse.wallet.member), purse.wallet.version).await;
+    }
+
     async fn put_for(&self, purse: &Purse, life: Duration) {
         let (member, version) = (purse.wallet.member, purse.wallet.version);
         let spendings: Vec<_> =
@@ -97,12 +113,12 @@ impl Wallets {
         let named = |lot: &Lot| spendings.iter().flat_map(|one| &one.pieces).any(|piece| piece.lot == lot.id);
         let lots: Vec<_> = purse.lots.iter().filter(|lot| lot.remaining > 0 || named(lot)).cloned().collect();
         if lots.len() > LOTS {
-            return self.cache.forget(&key(member), version).await;
+            return self.forget(purse).await;
         }
         let kept = Kept { wallet: purse.wallet.clone(), lots, spendings };
         match serde_json::to_vec(&kept) {
             Ok(value) => self.cache.put(&key(member), version, Bytes::from(value), life).await,
-            Err(_) => self.cache.forget(&key(member), version).await,
+            Err(_) => self.forget(purse).await,
         }
     }
 }
@@ -141,5 +157,27 @@ mod tests {
         let mut later = wallets.get(member, 0, now + chrono::TimeDelta::days(1)).await.expect("is kept");
         later.settle();
         assert_eq!(later.wallet.available, 0, "its time is over at read");
+    }
+
+    /// Guard: a wallet is kept behind a commit that was done; where nobody knows, neither it nor the one before is.
+    #[tokio::test]
+    async fn a_wallet_that_may_never_have_been_is_not_shown() {
+        let yeyak = Harness::new().await;
+        let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())));
+        let (member, now) = (MemberId(Uuid::from_u128(1)), yeyak.clock.now());
+        let at = |version| {
+            let wallet = Wallet { version, ..Wallet::empty(member) };
+            [Purse::new(wallet, Vec::new(), Vec::new(), now)]
+        };
+        wallets.written(&at(1), Commit::Done).await;
+        assert!(wallets.get(member, 1, now).await.is_some());
+
+        wallets.written(&at(2), Commit::Unknown).await;
+
+        assert_eq!(wallets.get(member, 0, now).await, None);
+        wallets.put(&at(1)[0]).await;
+        assert_eq!(wallets.get(member, 0, now).await, None, "it may be older than what is there");
+        wallets.put(&at(2)[0]).await;
+        assert!(wallets.get(member, 2, now).await.is_some(), "who has read it knows");
     }
 }

@@ -3,7 +3,6 @@
 use futures::FutureExt;
 use yeyak_proto::yeyak::point::v1 as pb;
 
-use super::cache::LIFE;
 use super::model::{Cause, Movement, MovementId, Purse, SpendingId};
 use super::store::movement::Recorded;
 use super::{Points, store};
@@ -104,10 +103,10 @@ impl Points {
     }
 
     /// Keeps what was written at hand, once it is on disk: in this process before anyone is answered, where the cache is its own.
-    fn keep_on_commit(&self, tx: &Tx, purses: Vec<Purse>) {
+    pub(super) fn keep_on_commit(&self, tx: &Tx, purses: Vec<Purse>) {
         let (wallets, tasks) = (self.wallets.clone(), self.tasks.clone());
-        tx.on_commit(move || {
-            let mut keep = Box::pin(async move { wallets.put_all(&purses, LIFE).await });
+        tx.on_end(move |commit| {
+            let mut keep = Box::pin(async move { wallets.written(&purses, commit).await });
             if (&mut keep).now_or_never().is_none() {
                 tasks.spawn(keep);
             }

@@ -53,10 +53,25 @@ fn ahead(
     now: Time,
     most: TimeDelta,
 ) -> Option<Option<Time>> {
+    let time = within(violations, field, sent, now, most)?;
+    let fits = time.is_none_or(|time| now < time);
+    violations.require(field, fits, "must be in the future");
+    fits.then_some(time)
+}
+
+/// An instant that may be absent, not too far ahead. Of a request that may be repeated the operation asks whether it is over: when
+/// it is repeated it may be.
+fn within(
+    violations: &mut Violations,
+    field: &str,
+    sent: Option<&prost_types::Timestamp>,
+    now: Time,
+    most: TimeDelta,
+) -> Option<Option<Time>> {
     let Some(sent) = sent else { return Some(None) };
     let time = instant(violations, field, Some(sent))?;
-    let fits = now < time && time <= now + most;
-    violations.require(field, fits, format!("must be in the future, at most {} days ahead", most.num_days()));
+    let fits = time <= now + most;
+    violations.require(field, fits, format!("must be at most {} days ahead", most.num_days()));
     fits.then_some(Some(time))
 }
 
@@ -151,7 +166,7 @@ pub(super) fn earn(request: &pb::EarnPointsRequest, now: Time) -> Result<(Earn, 
             time.map(Some)
         }
     };
-    let expire_time = ahead(&mut violations, "expire_time", request.expire_time.as_ref(), now, LATEST_EXPIRY);
+    let expire_time = within(&mut violations, "expire_time", request.expire_time.as_ref(), now, LATEST_EXPIRY);
     let reference = violations.text("reference", &request.reference, 0, WORDS);
     let earn = (|| {
         Some(Earn {
@@ -182,7 +197,7 @@ pub(super) fn reserve(request: &pb::ReservePointsRequest, now: Time) -> Result<(
     let member = violations.id("member_id", &request.member_id);
     let points = points(&mut violations, request.points);
     let reference = violations.text("reference", &request.reference, 0, WORDS);
-    let until = ahead(&mut violations, "expire_time", request.expire_time.as_ref(), now, LONGEST_RESERVED);
+    let until = within(&mut violations, "expire_time", request.expire_time.as_ref(), now, LONGEST_RESERVED);
     let spend = (|| {
         let hold_expire_time = Some(until?.unwrap_or(now + RESERVED));
         Some(Spend { member: member?, points: points?, reference: reference?, hold_expire_time })
@@ -224,7 +239,7 @@ pub(super) fn adjust(request: &pb::AdjustPointsRequest, now: Time) -> Result<(Ad
     let fits = (-MOST..=MOST).contains(&request.points) && request.points != 0;
     violations.require("points", fits, format!("must be -{MOST} to {MOST}, and not 0"));
     let reason = violations.text("reason", &request.reason, 1, WORDS);
-    let expire_time = ahead(&mut violations, "expire_time", request.expire_time.as_ref(), now, LATEST_EXPIRY);
+    let expire_time = within(&mut violations, "expire_time", request.expire_time.as_ref(), now, LATEST_EXPIRY);
     let fits = request.points > 0 || request.expire_time.is_none();
     violations.require("expire_time", fits, "must be absent where points are taken away");
     let adjust =

@@ -93,7 +93,11 @@ impl Points {
     ) -> Result<(Vec<Recorded>, String), Error> {
         // As of a version a page never changes: it is kept under that, and nothing ever has to be forgotten.
         let key = history_key(member, version, wanted, page);
-        let found = match self.wallets.history(&key).await {
+        let known = match &key {
+            Some(key) => self.wallets.history(key).await,
+            None => None,
+        };
+        let found = match known {
             Some(found) => found,
             None => {
                 let conn = self.kit.db.read();
@@ -101,7 +105,8 @@ impl Points {
                 let stored = store::purse::wallet(conn, member).await?.map_or(0, |wallet| wallet.version);
                 let found = store::movement::list(conn, member, wanted, page).await?;
                 // And the wallet may have been moved since.
-                if stored == version && found.first().is_none_or(|newest| newest.version <= version) {
+                let is_as_of = stored == version && found.first().is_none_or(|newest| newest.version <= version);
+                if let Some(key) = key.filter(|_| is_as_of) {
                     self.wallets.keep_history(&key, version, &found).await;
                 }
                 found
@@ -110,9 +115,13 @@ impl Points {
         Ok(page.cut(&self.kit.keys, found, |recorded| recorded.movement.number))
     }
 
-    /// A page of a wallet's lots, those that expire first at the front.
+    /// A page of a wallet's lots of which something is left by now, those that expire first at the front.
     pub(super) async fn lots(&self, member: MemberId, page: &Page<(i64, Uuid)>) -> Result<(Vec<Lot>, String), Error> {
-        let found = store::lot::list(self.kit.db.read(), member, self.now(), page).await?;
-        Ok(page.cut(&self.kit.keys, found, |lot| (lot.expire_time.timestamp_micros(), lot.id.0)))
+        let key = |lot: &Lot| (lot.expire_time.timestamp_micros(), lot.id.0);
+        // Time fills lots and empties them: no row tells which are there.
+        let mut found = self.purse(member).await?.lots;
+        found.retain(|lot| lot.remaining > 0 && page.after.is_none_or(|after| key(lot) > after));
+        found.sort_unstable_by_key(key);
+        Ok(page.cut(&self.kit.keys, found, key))
     }
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, NotFound};
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::{Reply, RequestKey};
+use crate::kit::violation::Violations;
 
 /// Asks to spend points of a member, or to set them aside.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ impl Points {
         self.kit
             .requests
             .once(desk.id, method, key, load, async |record| {
+                is_to_come(spend.hold_expire_time, self.now())?;
                 self.zone(spend.member).await?;
                 self.kit
                     .db
@@ -51,4 +53,11 @@ impl Points {
         let found = store::spending::find(self.kit.db.read(), id).await?;
         Ok(found.ok_or_else(|| NotFound::new("point_spending", id))?)
     }
+}
+
+/// What only the clock can tell to be wrong, of a request that was not done before.
+pub(super) fn is_to_come(expire_time: Option<Time>, now: Time) -> Result<(), Error> {
+    let mut violations = Violations::new();
+    violations.require("expire_time", expire_time.is_none_or(|time| now < time), "must be in the future");
+    violations.finish(Some(()))
 }

@@ -140,14 +140,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// What was counted in a stretch.
+    /// What was counted in a stretch, or in a later one: who moves to where it is still yesterday begins nothing anew.
     pub(super) fn of(self, number: i64) -> i64 {
-        if self.number == number { self.points } else { 0 }
+        if number <= self.number { self.points } else { 0 }
     }
 
-    /// Counts more in a stretch.
+    /// Counts more in a stretch, or in the later one in which there was something already.
     pub(super) fn add(&mut self, number: i64, points: i64) {
-        *self = Self { number, points: self.of(number) + points };
+        *self = Self { number: self.number.max(number), points: self.of(number) + points };
     }
 }
 

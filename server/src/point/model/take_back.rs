@@ -1,7 +1,9 @@
 //! Taking back what was earned by something that was given back.
 
-use super::{Cause, ClawBack, Lot, Piece, Purse, Subject};
-use crate::kit::id::BookingId;
+use std::collections::HashMap;
+
+use super::{Cause, ClawBack, Lot, LotId, Movement, Piece, Purse, Subject, month_number};
+use crate::kit::date::Tz;
 use crate::kit::money::Money;
 
 /// What of an amount was given back.
@@ -27,8 +29,8 @@ pub struct ClawedBack {
 }
 
 impl Lot {
-    /// What of it is to be taken back, beyond what was before.
-    fn due_back(&self, part: Part) -> i64 {
+    /// What of it is to be taken back, beyond what was before, and what nobody can have spent since it expired.
+    fn due_back(&self, part: Part, expired: i64) -> i64 {
         let keep = match (part, self.base) {
             (Part::Above(left), Some(base)) if base > 0 => {
                 let keep = i128::from(self.points) * i128::from(left.minor.clamp(0, base)) / i128::from(base);
@@ -36,24 +38,28 @@ impl Lot {
             }
             _ => 0,
         };
-        (self.points - keep - self.clawed).max(0)
+        (self.points - keep - self.clawed - expired).max(0)
     }
 }
 
 impl Purse {
-    /// Takes back what a booking has earned: out of its own lots, then out of what is available, and what is missing as the policy
-    /// says; from a refund so much as goes back at most. Once more takes nothing.
+    /// Takes back what the booking of a subject has earned, but for what has expired of it, of which the movements `before` tell:
+    /// out of its own lots, then out of what is available, and what is missing as the policy says; from a refund so much as goes
+    /// back at most. Once more takes nothing. What is taken back in the month in which it was earned may be earned again.
     pub(in crate::point) fn claw_back(
         &mut self,
-        booking: BookingId,
         part: Part,
         policy: ClawBack,
         refund: i64,
+        before: &[Movement],
+        zone: Tz,
         subject: &Subject,
     ) -> ClawedBack {
-        let (mut wanted, mut pieces) = (0, Vec::new());
+        let Some(booking) = subject.booking else { return ClawedBack::default() };
+        let (expired, month) = (self.expired(before), self.wallet.earnings.number);
+        let (mut wanted, mut counted, mut pieces) = (0, 0, Vec::new());
         for lot in self.lots.iter_mut().filter(|lot| lot.booking == Some(booking) && lot.cause == Cause::Earn.name()) {
-            let due = lot.due_back(part);
+            let due = lot.due_back(part, expired.get(&lot.id).copied().unwrap_or(0));
             let own = due.min(lot.remaining);
             (lot.clawed, lot.remaining) = (lot.clawed + due, lot.remaining - own);
             *(if lot.pending { &mut self.wallet.pending } else { &mut self.wallet.available }) -= own;
@@ -61,6 +67,7 @@ impl Purse {
                 pieces.push(Piece { lot: lot.id, points: own, back: 0, expire_time: lot.expire_time });
             }
             wanted += due - own;
+            counted += if month_number(zone, lot.create_time) == month { due } else { 0 };
         }
         let others = wanted.min(self.wallet.available);
         self.wallet.available -= others;
@@ -75,10 +82,24 @@ impl Purse {
             }
             ClawBack::WriteOff => ClawedBack { taken, written_off: missing, ..ClawedBack::default() },
         };
+        // What was written off stays earned.
+        let earnings = &mut self.wallet.earnings;
+        earnings.points = (earnings.points - (counted - back.written_off).max(0)).max(0);
         self.wallet.owed += back.owed;
         if back.taken + back.owed > 0 {
             self.record(Cause::ClawBack, (-(back.taken + back.owed), 0), pieces, None, subject, self.now());
         }
         back
+    }
+
+    /// What has expired of each lot, by movements that were recorded and by those that are about to be.
+    fn expired(&self, before: &[Movement]) -> HashMap<LotId, i64> {
+        let mut expired = HashMap::new();
+        for movement in before.iter().chain(&self.movements).filter(|movement| movement.cause == Cause::Expire) {
+            for piece in &movement.pieces {
+                *expired.entry(piece.lot).or_default() += piece.points;
+            }
+        }
+        expired
     }
 }

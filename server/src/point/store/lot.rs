@@ -1,14 +1,10 @@
 //! Lots.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{
-    Condition, ConnectionTrait, DatabaseBackend, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseBackend, IntoActiveModel, QueryOrder, Statement};
 
 use crate::error::Error;
-use crate::kit::clock::Time;
 use crate::kit::id::{BookingId, MemberId};
-use crate::kit::page::Page;
 use crate::kit::tx::{Tx, among};
 use crate::point::entity::lot::{Column, Entity, Model};
 use crate::point::model::{Lot, LotId};
@@ -98,24 +94,6 @@ pub(in crate::point) async fn of_booking(
 ) -> Result<Vec<(MemberId, Lot)>, Error> {
     let rows = Entity::find().filter(Column::BookingId.eq(booking.0)).order_by_asc(Column::Id).all(conn).await?;
     Ok(rows.into_iter().map(|row| (MemberId(row.member_id), row.into())).collect())
-}
-
-/// A page of a member's lots that something is left of and whose time is not over, those that expire first at the front; one
-/// more than it has.
-pub(in crate::point) async fn list(
-    conn: &impl ConnectionTrait,
-    member: MemberId,
-    now: Time,
-    page: &Page<(i64, Uuid)>,
-) -> Result<Vec<Lot>, Error> {
-    let mut found = of_member(member).filter(Column::Remaining.gt(0)).filter(Column::ExpireTime.gt(now));
-    if let Some((micros, id)) = page.after {
-        let time = Time::from_timestamp_micros(micros).unwrap_or(now);
-        let behind = Column::ExpireTime.eq(time).and(Column::Id.gt(id));
-        found = found.filter(Condition::any().add(Column::ExpireTime.gt(time)).add(behind));
-    }
-    let found = found.order_by_asc(Column::ExpireTime).order_by_asc(Column::Id).limit(page.fetch());
-    Ok(found.all(conn).await?.into_iter().map(Lot::from).collect())
 }
 
 /// Writes new lots.

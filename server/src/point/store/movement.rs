@@ -104,6 +104,19 @@ pub(in crate::point) async fn earned(conn: &impl ConnectionTrait, member: Member
     Ok(sum.into_tuple::<Option<i64>>().one(conn).await?.flatten().unwrap_or(0))
 }
 
+/// What expired of the points that a booking has brought a member.
+pub(in crate::point) async fn expiries(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    booking: BookingId,
+) -> Result<Vec<Movement>, Error> {
+    let found = Entity::find()
+        .filter(Column::MemberId.eq(member.0))
+        .filter(Column::BookingId.eq(booking.0))
+        .filter(Column::Cause.eq(Cause::Expire.name()));
+    found.all(conn).await?.into_iter().map(|row| Ok(Recorded::try_from(row)?.movement)).collect()
+}
+
 /// A movement, whosever it is.
 pub(in crate::point) async fn find(conn: &impl ConnectionTrait, id: MovementId) -> Result<Option<Recorded>, Error> {
     Entity::find_by_id(id.0).one(conn).await?.map(Recorded::try_from).transpose()

@@ -1,6 +1,7 @@
 //! What tests of points begin with: an admin who gives and takes, and what is asked of them.
 
 use chrono::{DateTime, Utc};
+use yeyak::proto::member::v1::{Member, UpdateMemberRequest};
 use yeyak::proto::point::v1::earn_points_request::Amount;
 use yeyak::proto::point::v1::{
     AdjustPointsRequest, CancelPointSpendingRequest, CommitPointsRequest, EarnPointsRequest, GetPointBalanceRequest,
@@ -97,6 +98,14 @@ impl Desk {
         let update_mask = Some(prost_types::FieldMask { paths });
         let update = UpdatePointPolicyRequest { point_policy: Some(policy), update_mask, ..Default::default() };
         self.admin.point_policies().update_point_policy(update).await
+    }
+
+    /// The member lives elsewhere from now on.
+    pub(crate) async fn moves(&self, time_zone: &str) {
+        let member = Member { id: self.id.clone(), time_zone: time_zone.into(), ..Default::default() };
+        let update_mask = Some(prost_types::FieldMask { paths: vec!["time_zone".into()] });
+        let update = UpdateMemberRequest { member: Some(member), update_mask, ..Default::default() };
+        self.member.members().update_member(update).await.expect("moves");
     }
 
     pub(crate) async fn balance(&self) -> PointBalance {

@@ -37,6 +37,25 @@ async fn points_that_are_given_away_keep_their_expiry() {
     desk.yeyak.check().await;
 }
 
+/// Guard: what was given on a day counts on the day before too, which it still is elsewhere.
+#[tokio::test]
+async fn who_moves_to_where_it_is_still_yesterday_gives_no_more_for_it() {
+    let desk = Desk::new().await;
+    let policy = PointPolicy { gift_cap: 700, daily_gift_cap: 700, ..Default::default() };
+    desk.policy(policy, &["gift_cap", "daily_gift_cap"]).await.expect("changes");
+    let to = id_of(&desk.yeyak.member().await).await;
+    desk.earn(5_000).await;
+    gift(&desk.member, &to, 400).await.expect("gives");
+
+    desk.moves("Pacific/Honolulu").await;
+    assert_eq!(refused(gift(&desk.member, &to, 301).await), ErrorReason::PointGiftLimitReached);
+    gift(&desk.member, &to, 300).await.expect("gives");
+    desk.moves("Asia/Seoul").await;
+
+    assert_eq!(refused(gift(&desk.member, &to, 1).await), ErrorReason::PointGiftLimitReached);
+    desk.yeyak.check().await;
+}
+
 #[tokio::test]
 async fn nothing_is_given_away_unless_the_policy_allows_it_nor_to_oneself_or_nobody() {
     let desk = Desk::new().await;

@@ -109,6 +109,22 @@ async fn the_same_request_twice_is_one_spending() {
     assert_eq!(refused(desk.admin.points().spend_points(other).await), ErrorReason::RequestIdReused);
 }
 
+/// Guard: whether its time is over is asked of a request that was not done before.
+#[tokio::test]
+async fn who_repeats_a_reservation_that_is_over_is_told_what_became_of_it() {
+    let desk = Desk::new().await;
+    desk.earn(100).await;
+    let request_id = "00000000-0000-4000-8000-00000000a003".to_owned();
+    let expire_time = stamp(desk.now() + TimeDelta::minutes(10));
+    let reserve = ReservePointsRequest { expire_time, request_id, ..asked(&desk, 60) };
+    let held = desk.admin.points().reserve_points(reserve.clone()).await.expect("reserves");
+    desk.yeyak.clock.advance(TimeDelta::minutes(10));
+
+    let again = desk.admin.points().reserve_points(reserve).await.expect("is told again");
+
+    assert_eq!((&*again.id, again.state()), (&*held.id, State::Released));
+}
+
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_field_by_field() {
     let desk = Desk::new().await;
@@ -120,7 +136,8 @@ async fn what_makes_no_sense_is_refused_field_by_field() {
     let fields: Vec<_> = error.violations.iter().map(|violation| &*violation.field).collect();
     assert_eq!((error.reason, fields), (ErrorReason::InvalidFields, vec!["member_id", "points", "reference"]));
     let past = ReservePointsRequest { expire_time: stamp(desk.now()), ..asked(&desk, 1) };
-    assert_eq!(refused(desk.admin.points().reserve_points(past).await), ErrorReason::InvalidFields);
+    let over = desk.admin.points().reserve_points(past).await.expect_err("is refused");
+    assert_eq!((over.reason, &*over.violations[0].field), (ErrorReason::InvalidFields, "expire_time"));
     let nobody =
         SpendPointsRequest { member_id: "member_01h455vb4pex5vsknk084sn02q".into(), points: 1, ..Default::default() };
     assert_eq!(refused(desk.admin.points().spend_points(nobody).await), ErrorReason::NotFound);

@@ -3,9 +3,8 @@
 use chrono::TimeDelta;
 use yeyak::ErrorReason;
 use yeyak::proto::common::v1::Date;
-use yeyak::proto::member::v1::{Member, UpdateMemberRequest};
 use yeyak::proto::point::v1::point_movement::Cause;
-use yeyak::proto::point::v1::{EarnPointsRequest, GetPointLiabilityRequest, PointLiability};
+use yeyak::proto::point::v1::{EarnPointsRequest, GetPointLiabilityRequest, ListPointLotsRequest, PointLiability};
 
 use super::desk::{Desk, stamp, told};
 use crate::coupon::desk::refused;
@@ -54,10 +53,7 @@ async fn points_that_are_pending_can_be_spent_from_their_moment_on() {
 #[tokio::test]
 async fn points_are_good_to_the_end_of_the_day_where_their_member_is() {
     let desk = Desk::new().await;
-    let member = Member { id: desk.id.clone(), time_zone: "Pacific/Honolulu".into(), ..Default::default() };
-    let update_mask = Some(prost_types::FieldMask { paths: vec!["time_zone".into()] });
-    let update = UpdateMemberRequest { member: Some(member), update_mask, ..Default::default() };
-    desk.member.members().update_member(update).await.expect("moves");
+    desk.moves("Pacific/Honolulu").await;
 
     desk.earn(1).await;
 
@@ -65,6 +61,28 @@ async fn points_are_good_to_the_end_of_the_day_where_their_member_is() {
     assert_eq!(told(desk.lots().await[0].expire_time.as_ref()), "2027-03-02T10:00:00+00:00");
 }
 
+/// Guard: lots are listed as time has left them, as the balance is, though nobody has written it down.
+#[tokio::test]
+async fn what_came_back_by_itself_is_listed_with_its_lot() {
+    let desk = Desk::new().await;
+    desk.earn_until(200, desk.now() + TimeDelta::days(10)).await;
+    desk.earn_until(100, desk.now() + TimeDelta::hours(1)).await;
+    desk.reserve(300).await.expect("reserves");
+    assert!(desk.lots().await.is_empty());
+
+    desk.yeyak.clock.advance(TimeDelta::minutes(30));
+
+    let one = ListPointLotsRequest { page_size: 1, ..Default::default() };
+    let first = desk.member.points().list_point_lots(one.clone()).await.expect("lists");
+    let next = ListPointLotsRequest { page_token: first.next_page_token, ..one };
+    let second = desk.member.points().list_point_lots(next).await.expect("lists");
+    assert_eq!((first.lots[0].left_points, second.lots[0].left_points), (100, 200));
+    assert_eq!((first.lots.len(), second.lots.len(), &*second.next_page_token), (1, 1, ""));
+    desk.yeyak.clock.advance(TimeDelta::minutes(30));
+    assert_eq!(desk.lots().await, second.lots, "what came back has expired");
+}
+
+/// Guard: what was set aside until a moment of a day is available again at its end, though nobody has written it down.
 #[tokio::test]
 async fn what_the_platform_owed_on_a_day_is_told_later_too() {
     let desk = Desk::new().await;
@@ -85,8 +103,10 @@ async fn what_the_platform_owed_on_a_day_is_told_later_too() {
 
     assert_eq!(shown(told(1).await.expect("reports")), (0, 0, 0));
     assert_eq!(shown(told(2).await.expect("reports")), (1_300, 0, 0));
-    // 200 of the lot that expires first are spent, and its other 100 set aside with 400 more.
-    assert_eq!(shown(told(3).await.expect("reports")), (600, 500, 0));
+    // 200 of the lot that expires first are spent; its other 100 were set aside with 400 more for half an hour.
+    assert_eq!(shown(told(3).await.expect("reports")), (1_100, 0, 0));
+    // The 100 have expired.
+    assert_eq!(told(4).await.expect("reports").outstanding_points, 1_000);
     assert_eq!(refused(told(9).await), ErrorReason::InvalidFields);
     desk.earn(1).await;
     let now = told(8).await.expect("reports");

@@ -1,0 +1,89 @@
+//! What was earned by something that was given back.
+
+use super::*;
+
+/// The exploit: earned, spent elsewhere, and what earned it given back.
+#[test]
+fn what_was_earned_and_spent_is_taken_back_as_the_policy_says() {
+    let outcomes = [
+        (ClawBack::Negative, ClawedBack { taken: 30, owed: 70, ..ClawedBack::default() }),
+        (ClawBack::FromRefund, ClawedBack { taken: 30, withheld: 40, written_off: 30, ..ClawedBack::default() }),
+        (ClawBack::WriteOff, ClawedBack { taken: 30, written_off: 70, ..ClawedBack::default() }),
+    ];
+    for (policy, expected) in outcomes {
+        let mut stage = Stage::new();
+        stage.earn_later(100, 0, 100, &of(1));
+        stage.spend(70).expect("is there");
+
+        let clawed = stage.claw_back(1, Part::Whole, policy, 40);
+
+        assert_eq!(clawed, expected);
+        assert_eq!(stage.purse.wallet.available, 0);
+        let again = stage.claw_back(1, Part::Whole, policy, 40);
+        assert_eq!(again, ClawedBack::default(), "once more takes nothing");
+        stage.earn(100, 100);
+        assert_eq!(stage.purse.wallet.available, 100 - expected.owed, "what is owed is paid first");
+        stage.check();
+    }
+}
+
+#[test]
+fn a_part_that_was_given_back_takes_its_part_of_what_was_earned() {
+    let mut stage = Stage::new();
+    stage.earn_later(100, 50, 100, &of(1));
+    let left = |minor| Part::Above(Money::won(minor));
+
+    let mut claw = |part| stage.claw_back(1, part, ClawBack::WriteOff, 0).taken;
+
+    assert_eq!(claw(left(6_550)), 35, "65 points are for 6,550 of 10,000");
+    assert_eq!(claw(left(6_550)), 0);
+    assert_eq!(claw(left(8_000)), 0, "what was taken back is not given again");
+    assert_eq!(claw(Part::Whole), 65);
+    assert_eq!(stage.purse.wallet.pending, 0);
+    stage.check();
+}
+
+/// Guard: nobody has spent what expired, whether that is on record or just found.
+#[test]
+fn what_has_expired_of_what_was_earned_is_not_taken_back() {
+    for recorded in [true, false] {
+        let mut stage = Stage::new();
+        stage.earn_later(100, 0, 24, &of(1));
+        stage.earn(500, 100);
+        stage.spend(30).expect("is there");
+        match recorded {
+            true => _ = stage.wait(24),
+            false => stage.hours += 24,
+        }
+
+        let half = stage.claw_back(1, Part::Above(Money::won(8_000)), ClawBack::Negative, 0);
+        let whole = stage.claw_back(1, Part::Whole, ClawBack::Negative, 0);
+
+        assert_eq!((half.taken, half.owed), (0, 0), "more than 20 have expired");
+        assert_eq!(whole, ClawedBack { taken: 30, ..ClawedBack::default() });
+        assert_eq!(stage.purse.wallet.available, 470);
+        assert_eq!(stage.claw_back(1, Part::Whole, ClawBack::Negative, 0), ClawedBack::default());
+        stage.check();
+    }
+}
+
+/// Guard: what is taken back makes room under the cap of its month; what is written off does not, nor what another month earned.
+#[test]
+fn what_is_taken_back_in_its_month_may_be_earned_again() {
+    let month = month_number(Tz::UTC, start());
+    for (policy, days, left) in [(ClawBack::Negative, 0, 0), (ClawBack::WriteOff, 0, 70), (ClawBack::Negative, 31, 40)]
+    {
+        let mut stage = Stage::new();
+        stage.step(|_, purse| purse.wallet.earnings.add(month, 100));
+        stage.earn_later(100, 0, 2_000, &of(1));
+        stage.spend(70).expect("is there");
+        if days > 0 {
+            stage.wait(days * 24);
+            stage.step(|_, purse| purse.wallet.earnings.add(month + 1, 40));
+        }
+
+        stage.claw_back(1, Part::Whole, policy, 0);
+
+        assert_eq!(stage.purse.wallet.earnings.points, left);
+    }
+}
