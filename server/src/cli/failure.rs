@@ -17,6 +17,7 @@ Exit codes:
   0   done; for `health`, serving
   1   failed here: configuration, files, database; for `health`, not serving
   2   the command line or the body of a call can't be understood
+  3   done, but what was compared differs: for `job run points-daily`
   64+ a server refused: 64 and the gRPC code; so
       67 INVALID_ARGUMENT    69 NOT_FOUND          70 ALREADY_EXISTS
       71 PERMISSION_DENIED   72 RESOURCE_EXHAUSTED 73 FAILED_PRECONDITION
@@ -24,6 +25,7 @@ Exit codes:
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
+const DIFFERS: u8 = 3;
 const REFUSED: u8 = 64;
 
 /// Why a command failed: what is told on stderr, and the exit code.
@@ -42,6 +44,11 @@ impl Failure {
     /// Something here does not work.
     pub(super) fn failed(text: impl Display) -> Self {
         Self { text: format!("yeyak: {text}"), code: FAILED }
+    }
+
+    /// All was done, and something was found that is not as it should be: to do it again changes nothing.
+    pub(super) fn differs(text: impl Display) -> Self {
+        Self { text: format!("yeyak: {text}"), code: DIFFERS }
     }
 
     /// A server refused.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use serde_json::json;
@@ -52,10 +51,13 @@ pub(super) struct Run {
 /// What is told of `points-daily`.
 #[derive(Args, Debug)]
 pub(super) struct Daily {
-    /// Of `points-daily`: the day, such as 2026-03-01; yesterday in UTC without it. A day that was done is not done again.
+    /// Of `points-daily`: the day in UTC, such as 2026-03-01; without it yesterday, and before it what was missed in the last 7
+    /// days. A day that was done is not done again; one that is not over is done as of now, and again when it is. The balance that
+    /// is kept of a day is that of the moment at which it was kept, which may be hours behind the day.
     #[arg(long)]
     date: Option<Date>,
-    /// Of `points-daily`: wallets that differ from their lots and their movements, which agree, are put right.
+    /// Of `points-daily`: wallets that differ from their lots and their movements, which agree, are put right; of a day that was done
+    /// too.
     #[arg(long)]
     repair: bool,
     /// Of `points-daily`: balances are not put at hand for those who will read them.
@@ -128,13 +130,27 @@ impl Run {
 }
 
 impl Daily {
-    /// Runs it, and tells how far it is.
+    /// Runs the days that are due, or the one that is asked for.
     async fn run(&self, platform: &Platform, json: bool) -> Result<(), Failure> {
-        let yesterday = || date::local_date(date::Tz::UTC, platform.kit.clock.now() - TimeDelta::days(1));
-        let date = self.date.unwrap_or_else(yesterday);
-        if date > date::local_date(date::Tz::UTC, platform.kit.clock.now()) {
-            return Err(Failure::usage(format!("{date} is still to come")));
+        let today = date::local_date(date::Tz::UTC, platform.kit.clock.now());
+        let days = match self.date {
+            Some(date) if date > today => return Err(Failure::usage(format!("{date} is still to come"))),
+            Some(date) => vec![date],
+            None => platform.points.days_due().await?,
+        };
+        // A wallet that differs does so on each day.
+        let mut differ = 0;
+        for date in days {
+            differ = differ.max(self.run_day(platform, date, json).await?);
         }
+        match differ {
+            0 => Ok(()),
+            _ => Err(Failure::differs(format!("{differ} wallets differ: see point_difference"))),
+        }
+    }
+
+    /// Runs a day, and tells how far it is; how many wallets differ still.
+    async fn run_day(&self, platform: &Platform, date: Date, json: bool) -> Result<i64, Failure> {
         let spinner = output::spinner(format!("{DAILY} of {date} is running"));
         let shown = spinner.clone();
         let progress = move |at: Progress| {
@@ -165,10 +181,10 @@ impl Daily {
                  {differences} differ, {repaired} put right"
             ))?,
         }
-        match differences > repaired {
-            true => Err(Failure::failed(format!("{} wallets differ: see point_difference", differences - repaired))),
-            false => Ok(()),
+        if !report.is_done {
+            output::note(format!("{date} is not over: it is run again when it is"));
         }
+        Ok(differences - repaired)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How far a run has come: beside the wallets, or in a database of its own.
 
+use chrono::{Days, NaiveTime};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use yeyak_migrations::make_job_tables;
@@ -17,7 +18,32 @@ pub(super) struct Run {
     pub(super) date: Date,
     /// What is due until then is done.
     pub(super) cut: Time,
-    pub(super) is_done: bool,
+    pub(super) has_ended: bool,
+}
+
+impl Run {
+    /// One that begins now: what is due by the end of the day in UTC is done; of a day that is not over, what is due by now.
+    pub(super) fn of(date: Date, now: Time) -> Self {
+        Self { date, cut: end_of(date).min(now), has_ended: false }
+    }
+
+    /// Whether nothing of its day is left to do: it has ended, and its day was over when it began.
+    pub(super) fn is_done(&self) -> bool {
+        self.has_ended && !self.is_early()
+    }
+
+    /// Whether it is to begin anew: it was of a day that was not over, and is through, or its day is over by now.
+    pub(super) fn is_to_begin_anew(&self, now: Time) -> bool {
+        self.is_early() && (self.has_ended || end_of(self.date) <= now)
+    }
+
+    fn is_early(&self) -> bool {
+        self.cut < end_of(self.date)
+    }
+}
+
+fn end_of(date: Date) -> Time {
+    date.checked_add_days(Days::new(1)).unwrap_or(date).and_time(NaiveTime::MIN).and_utc()
 }
 
 /// A range of a run: wallets behind `position`, up to `upper` and with it; of the last one, all behind.
@@ -29,8 +55,15 @@ pub(super) struct Range {
 
 #[derive(FromQueryResult)]
 struct Found {
+    run_date: Date,
     cut_time: Time,
-    done: bool,
+    ended: bool,
+}
+
+impl From<Found> for Run {
+    fn from(found: Found) -> Self {
+        Self { date: found.run_date, cut: found.cut_time, has_ended: found.ended }
+    }
 }
 
 /// Makes the tables of runs in a database of their own, where they are not there yet.
@@ -45,9 +78,19 @@ pub(super) async fn prepare(runs: &Db) -> Result<(), Error> {
 
 /// The run of a day.
 pub(super) async fn find(conn: &impl ConnectionTrait, date: Date) -> Result<Option<Run>, Error> {
-    let select = "SELECT cut_time, end_time IS NOT NULL AS done FROM job_run WHERE job = $1 AND run_date = $2";
+    let select =
+        "SELECT run_date, cut_time, end_time IS NOT NULL AS ended FROM job_run WHERE job = $1 AND run_date = $2";
     let found = Found::find_by_statement(statement(conn, select, [DAILY.into(), date.into()])).one(conn).await?;
-    Ok(found.map(|found| Run { date, cut: found.cut_time, is_done: found.done }))
+    Ok(found.map(Run::from))
+}
+
+/// The runs of the last days up to one, the latest first.
+pub(super) async fn latest(conn: &impl ConnectionTrait, until: Date, most: i64) -> Result<Vec<Run>, Error> {
+    let select = "SELECT run_date, cut_time, end_time IS NOT NULL AS ended FROM job_run WHERE job = $1 AND run_date <= $2 \
+                  ORDER BY run_date DESC LIMIT $3";
+    let values = [DAILY.into(), until.into(), most.into()];
+    let found = Found::find_by_statement(statement(conn, select, values)).all(conn).await?;
+    Ok(found.into_iter().map(Run::from).collect())
 }
 
 /// Writes the begin of a run and its ranges, unless another was faster.
@@ -66,6 +109,20 @@ pub(super) async fn begin(tx: &Tx, run: &Run, (bounds, count): &(Vec<Uuid>, i64)
         let values = [DAILY.into(), run.date.into(), number.into(), lower.into(), upper.into(), false.into()];
         tx.execute_raw(statement(&**tx, insert, values)).await?;
     }
+    Ok(())
+}
+
+/// Begins a run anew, with the ranges that it has.
+pub(super) async fn begin_anew(tx: &Tx, run: &Run, now: Time) -> Result<(), Error> {
+    let update = "UPDATE job_run SET cut_time = $3, begin_time = $4, end_time = NULL WHERE job = $1 AND run_date = $2";
+    let values = [DAILY.into(), run.date.into(), run.cut.into(), now.into()];
+    tx.execute_raw(statement(&**tx, update, values)).await?;
+    // A range begins where the one before it ends.
+    let update = "UPDATE job_range SET done = $3, wallets = 0, position = coalesce((SELECT low.upper FROM job_range AS low \
+                    WHERE low.job = $1 AND low.run_date = $2 AND low.number = job_range.number - 1), $4) \
+                  WHERE job = $1 AND run_date = $2";
+    let values = [DAILY.into(), run.date.into(), false.into(), Uuid::nil().into()];
+    tx.execute_raw(statement(&**tx, update, values)).await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! One chunk of a run: in one transaction, with how far its range has come.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::checkpoint::{self, Range, Run};
@@ -17,7 +19,7 @@ const WALLETS: i64 = 5_000;
 /// The same on SQLite, where whoever writes waits for it.
 const WALLETS_ALONE: i64 = 500;
 /// How many are loaded at a time.
-const TOGETHER: usize = 2_000;
+pub(super) const TOGETHER: usize = 2_000;
 
 impl Points {
     /// Does the next chunk of a range; whether there was one.
@@ -54,19 +56,29 @@ impl Points {
         let most = if tx.has_others() { WALLETS } else { WALLETS_ALONE };
         let Some((last, wallets)) = store::chunk(tx, range, most).await? else { return Ok(None) };
         let keys = (range.position, last);
-        let settled = self.settle_due(tx, keys, run).await?;
-        store::snapshot(tx, keys, run.date, &settled).await?;
-        let differences = store::compare(tx, keys, run.date).await?;
-        if order.repair && differences > 0 {
-            store::repair(tx, keys, run.date).await?;
+        // Compared as they are written, and before anything is: what is due may not be in a wallet that differs.
+        let mut differ = store::compare(tx, keys, run.date).await?;
+        if order.repair {
+            let right = self.mend(tx, run.date, &differ).await?;
+            differ.retain(|member| !right.contains(member));
         }
+        let settled = self.settle_due(tx, keys, run, differ).await?;
+        store::snapshot(tx, keys, run.date, &settled).await?;
         self.kit.crash.point("points-daily.done")?;
         Ok(Some((last, wallets)))
     }
 
-    /// Writes down what time has done to the wallets of a chunk: to which, and what of each has expired.
-    async fn settle_due(&self, tx: &Tx, keys: (Uuid, Uuid), run: &Run) -> Result<Vec<(MemberId, i64)>, Error> {
-        let due = store::due(tx, keys, run.cut).await?;
+    /// Writes down what time has done to the wallets of a chunk, but for those that differ: to which, and what of each has expired.
+    async fn settle_due(
+        &self,
+        tx: &Tx,
+        keys: (Uuid, Uuid),
+        run: &Run,
+        differ: Vec<MemberId>,
+    ) -> Result<Vec<(MemberId, i64)>, Error> {
+        let differ: HashSet<_> = differ.into_iter().collect();
+        let mut due = store::due(tx, keys, run.cut).await?;
+        due.retain(|member| !differ.contains(member));
         let mut settled = Vec::with_capacity(due.len());
         // As many at a time as a statement may name on SQLite.
         for members in due.chunks(TOGETHER) {

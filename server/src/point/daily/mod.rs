@@ -1,14 +1,19 @@
 //! The daily run over all wallets: what time has done is written down, each wallet's balance of the day is kept, and wallets are
-//! compared with their lots and their movements.
+//! compared with their lots and their movements, as they are written; one that differs is left as it is, unless it is put right.
 //!
 //! It goes through the wallets by key, in ranges beside one another, a chunk at a time. What a chunk does and how far its range has
 //! come commit together: a run that was killed goes on behind the last chunk, and a chunk that two processes do at once is done by
 //! one of them. Where runs are kept in a database of their own, the second follows the first: the last chunk is done once more then,
 //! which finds nothing left to do. Wallets that were moved of late are put at hand then. No rule of time rests on it.
+//!
+//! A day that was missed is made up. One that is not over is run as of now, and again when it is. A wallet's balance of a day is of
+//! the moment at which the run came to the wallet, which may be hours behind the day.
 
 mod checkpoint;
 mod chunk;
+mod mend;
 mod run;
+mod schedule;
 mod store;
 mod warm;
 
@@ -17,16 +22,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use metrics::describe_gauge;
 
 pub use self::store::Counts;
 use super::Points;
 use crate::error::Error;
-use crate::kit::date::{Date, local_date};
+use crate::kit::date::Date;
 use crate::kit::job::Job;
 
 /// The name of the run, and of its lease.
 pub const DAILY: &str = "points-daily";
+/// The gauge of wallets that differ.
+const DIFFERENCES: &str = "yeyak_points_differences";
 /// How much of the database's time a run takes, in hundredths, where nothing else is said.
 const SHARE: u8 = 50;
 /// How many ranges are worked on at once, where nothing else is said: each keeps a core of the database busy.
@@ -76,7 +83,7 @@ pub struct Progress {
 pub struct Report {
     /// Of which day.
     pub date: Date,
-    /// Whether it has ended.
+    /// Whether it has ended, of a day that was over when it began.
     pub is_done: bool,
     /// What was counted.
     pub counts: Counts,
@@ -93,7 +100,7 @@ impl Order {
 #[derive(Debug)]
 pub struct DailyJob {
     points: Points,
-    /// None for the day before, whichever it is.
+    /// None for the days that are due, whichever they are.
     order: Option<Order>,
 }
 
@@ -105,6 +112,7 @@ impl Points {
 
     /// Work that repeats.
     pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
+        describe_gauge!(DIFFERENCES, "Wallets that differed at the last daily run and are not put right.");
         vec![Arc::new(DailyJob { points: self.clone(), order: None })]
     }
 }
@@ -124,8 +132,13 @@ impl Job for DailyJob {
     }
 
     async fn run(&self) -> Result<u64, Error> {
-        let yesterday = || local_date(chrono_tz::UTC, self.points.now() - TimeDelta::days(1));
-        let order = self.order.clone().unwrap_or_else(|| Order::of(yesterday()));
-        self.points.run_day(&order).await
+        if let Some(order) = &self.order {
+            return self.points.run_day(order).await;
+        }
+        let mut done = 0;
+        for date in self.points.days_due().await? {
+            done += self.points.run_day(&Order::of(date)).await?;
+        }
+        Ok(done)
     }
 }

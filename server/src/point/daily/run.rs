@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{Days, NaiveTime};
 use futures::future::try_join_all;
+use metrics::gauge;
 
 use super::checkpoint::{self, Run};
-use super::{Counts, DAILY, MOST_SESSIONS, Order, Progress, Report, store};
+use super::{Counts, DAILY, DIFFERENCES, MOST_SESSIONS, Order, Progress, Report, store};
 use crate::error::Error;
 use crate::kit::date::Date;
 use crate::kit::tx::Db;
@@ -16,11 +16,14 @@ use crate::point::Points;
 const RANGES: i64 = 8;
 
 impl Points {
-    /// Runs what is left of the run of a day; how many wallets that were.
+    /// Runs what is left of the run of a day; how many wallets that were. Of a day that is done, wallets that differed are put right
+    /// where that is asked for.
     pub(super) async fn run_day(&self, order: &Order) -> Result<u64, Error> {
         let run = self.begin_day(order).await?;
-        if run.is_done {
-            return Ok(0);
+        if run.is_done() {
+            let mended = if order.repair { self.mend_day(run.date).await? } else { 0 };
+            self.measure(run.date).await?;
+            return Ok(mended);
         }
         let began = Instant::now();
         let (before, _) = checkpoint::progress(self.runs().read(), run.date).await?;
@@ -37,13 +40,21 @@ impl Points {
             date = %run.date, wallets = done.wallets, differences = done.differences,
             "{DAILY} of {} did {} wallets and found {} differences", run.date, done.wallets, done.differences
         );
+        let left = self.measure(run.date).await?;
+        if left > 0 {
+            tracing::warn!(
+                date = %run.date, differences = left,
+                "{left} wallets differ from their lots or their movements: see point_difference, and \
+                 `yeyak job run {DAILY} --date {} --repair`", run.date
+            );
+        }
         Ok(u64::try_from(done.wallets - before).unwrap_or(0))
     }
 
     /// The run of a day and how far it is; none where it has not begun.
     pub async fn daily_report(&self, date: Date) -> Result<Option<Report>, Error> {
         let Some(run) = checkpoint::find(self.runs().read(), date).await? else { return Ok(None) };
-        Ok(Some(Report { date, is_done: run.is_done, counts: self.counts(date).await? }))
+        Ok(Some(Report { date, is_done: run.is_done(), counts: self.counts(date).await? }))
     }
 
     async fn counts(&self, date: Date) -> Result<Counts, Error> {
@@ -51,23 +62,39 @@ impl Points {
         store::counts(self.kit.db.read(), date, progress).await
     }
 
+    /// Tells how many wallets still differ of those that did on a day. A day that is done is told of again, so that a process which
+    /// was started since knows too.
+    async fn measure(&self, date: Date) -> Result<i64, Error> {
+        let left = store::differing_count(self.kit.db.read(), date).await?;
+        gauge!(DIFFERENCES).set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
+        Ok(left)
+    }
+
     /// Where runs are kept.
-    fn runs(&self) -> &Db {
+    pub(super) fn runs(&self) -> &Db {
         self.jobs.as_ref().unwrap_or(&self.kit.db)
     }
 
-    /// Begins the run of a day, or goes on with it. What is due by the end of the day in UTC is done; of a day that is not over, what
-    /// is due when the run begins.
-    async fn begin_day(&self, order: &Order) -> Result<Run, Error> {
-        if let Some(runs) = &self.jobs {
-            checkpoint::prepare(runs).await?;
+    /// Makes the tables of runs, where they are in a database of their own.
+    pub(super) async fn prepare_runs(&self) -> Result<(), Error> {
+        match &self.jobs {
+            Some(runs) => checkpoint::prepare(runs).await,
+            None => Ok(()),
         }
-        if let Some(run) = checkpoint::find(self.runs().read(), order.date).await? {
+    }
+
+    /// Begins the run of a day, or goes on with it; one of a day that was not over begins anew.
+    async fn begin_day(&self, order: &Order) -> Result<Run, Error> {
+        self.prepare_runs().await?;
+        let now = self.now();
+        let run = Run::of(order.date, now);
+        if let Some(found) = checkpoint::find(self.runs().read(), order.date).await? {
+            if !found.is_to_begin_anew(now) {
+                return Ok(found);
+            }
+            self.runs().write(async |tx| checkpoint::begin_anew(&tx, &run, now).await).await?;
             return Ok(run);
         }
-        let now = self.now();
-        let end = order.date.checked_add_days(Days::new(1)).unwrap_or(order.date).and_time(NaiveTime::MIN).and_utc();
-        let run = Run { date: order.date, cut: end.min(now), is_done: false };
         let bounds = store::bounds(self.kit.db.read(), RANGES).await?;
         self.runs().write(async |tx| checkpoint::begin(&tx, &run, &bounds, now).await).await?;
         // Another may have been faster; its ranges count then.
@@ -119,7 +146,39 @@ pub(super) fn rest(worked: Duration, share: u8) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use sea_orm::ConnectionTrait;
+    use tokio_util::task::TaskTracker;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::backend::cache::MemoryCache;
+    use crate::harness::Harness;
+
+    /// Guard: wallets that differ are told of by the name that the alert asks for.
+    #[tokio::test]
+    async fn somebody_is_told_of_wallets_that_differ() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _installed = metrics::set_default_local_recorder(&recorder);
+        let yeyak = Harness::new().await;
+        let cache = Arc::new(MemoryCache::new(yeyak.clock.clone()));
+        let points = Points::new(yeyak.kit.clone(), cache, TaskTracker::new());
+        let date = Date::from_ymd_opt(2026, 3, 1).expect("a date");
+        let insert = "INSERT INTO point_difference (run_date, member_id, held, pending, reserved, owed, lots_held, \
+                        lots_pending, moved, moved_reserved, repaired) VALUES ($1, $2, 7, 0, 0, 0, 0, 0, 0, 0, $3)";
+        let written = yeyak.db.write(async |tx| {
+            let values = [date.into(), Uuid::from_u128(1).into(), false.into()];
+            Ok(tx.execute_raw(store::statement(&*tx, insert, values)).await.map(drop)?)
+        });
+        written.await.expect("writes");
+
+        assert_eq!(points.measure(date).await.expect("measures"), 1);
+
+        assert!(recorder.handle().render().contains("yeyak_points_differences 1"));
+        assert!(include_str!("../../../../ops/alerts.yaml").contains(DIFFERENCES));
+    }
 
     #[test]
     fn a_share_of_the_time_is_left_to_others() {

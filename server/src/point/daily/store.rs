@@ -1,5 +1,7 @@
 //! The queries of the daily run over wallets, one a function.
 
+use std::collections::HashMap;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
@@ -94,18 +96,13 @@ pub(super) async fn chunk(tx: &Tx, range: &Range, most: i64) -> Result<Option<(U
 
 /// The wallets of a chunk that time has changed by a moment, in the order of their ids, which is that of their locks.
 pub(super) async fn due(tx: &Tx, (from, to): (Uuid, Uuid), cut: Time) -> Result<Vec<MemberId>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        member_id: Uuid,
-    }
     let select = "SELECT member_id FROM point_wallet WHERE member_id > $1 AND member_id <= $2 AND change_time <= $3 \
                   ORDER BY member_id";
-    let values = [from.into(), to.into(), cut.into()];
-    let rows = Row::find_by_statement(statement(&**tx, select, values)).all(&**tx).await?;
-    Ok(rows.into_iter().map(|row| MemberId(row.member_id)).collect())
+    members(&**tx, statement(&**tx, select, [from.into(), to.into(), cut.into()])).await
 }
 
-/// Keeps the balances of a chunk as those of a day; with those of which time had made something, and what of each had expired.
+/// Keeps the balances of a chunk as those of a day, in place of older ones; with those of which time had made something, and what
+/// of each had expired.
 pub(super) async fn snapshot(
     tx: &Tx,
     (from, to): (Uuid, Uuid),
@@ -122,24 +119,37 @@ pub(super) async fn snapshot(
                         x.member_id IS NOT NULL, coalesce(x.expired, 0) \
                       FROM point_wallet AS w \
                       LEFT JOIN unnest($4::uuid[], $5::bigint[]) AS x (member_id, expired) ON x.member_id = w.member_id \
-                      WHERE w.member_id > $1 AND w.member_id <= $2 ON CONFLICT (run_date, member_id) DO NOTHING";
+                      WHERE w.member_id > $1 AND w.member_id <= $2 \
+                      ON CONFLICT (run_date, member_id) DO UPDATE SET available = excluded.available, \
+                        pending = excluded.pending, reserved = excluded.reserved, owed = excluded.owed, \
+                        version = excluded.version, moved = point_snapshot.moved OR excluded.moved, \
+                        expired = point_snapshot.expired + excluded.expired \
+                      WHERE point_snapshot.version < excluded.version";
         let values = [from.into(), to.into(), date.into(), members.into(), expired.into()];
         tx.execute_raw(statement(&**tx, insert, values)).await?;
         return Ok(());
     }
     let insert = "INSERT INTO point_snapshot (run_date, member_id, available, pending, reserved, owed, version) \
                   SELECT $3, member_id, available, pending, reserved, owed, version FROM point_wallet \
-                  WHERE member_id > $1 AND member_id <= $2 ON CONFLICT (run_date, member_id) DO NOTHING";
+                  WHERE member_id > $1 AND member_id <= $2 \
+                  ON CONFLICT (run_date, member_id) DO UPDATE SET available = excluded.available, \
+                    pending = excluded.pending, reserved = excluded.reserved, owed = excluded.owed, version = excluded.version \
+                  WHERE point_snapshot.version < excluded.version";
     tx.execute_raw(statement(&**tx, insert, [from.into(), to.into(), date.into()])).await?;
-    let update = "UPDATE point_snapshot SET moved = true, expired = $3 WHERE run_date = $1 AND member_id = $2";
+    let update =
+        "UPDATE point_snapshot SET moved = true, expired = expired + $3 WHERE run_date = $1 AND member_id = $2";
     for (member, expired) in members.into_iter().zip(expired) {
         tx.execute_raw(statement(&**tx, update, [date.into(), member.into(), expired.into()])).await?;
     }
     Ok(())
 }
 
-/// Notes the wallets of a chunk that differ from their lots or their movements; how many there are.
-pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<i64, Error> {
+/// Notes the wallets of a chunk that differ from their lots or their movements, in place of those that were noted for the day and
+/// are not put right; which they are, in the order of their ids.
+pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<Vec<MemberId>, Error> {
+    let forget =
+        "DELETE FROM point_difference WHERE member_id > $1 AND member_id <= $2 AND run_date = $3 AND NOT repaired";
+    tx.execute_raw(statement(&**tx, forget, [from.into(), to.into(), date.into()])).await?;
     // Three scans of a range and one sum over all: a join of sums would rest on a guess of how many there are.
     let insert = "
 INSERT INTO point_difference
@@ -161,31 +171,90 @@ FROM (
 GROUP BY member_id
 HAVING sum(held) <> sum(lots_held) OR sum(pending) <> sum(lots_pending) OR sum(held) - sum(owed) <> sum(moved)
   OR sum(reserved) <> sum(moved_reserved)
-ON CONFLICT (run_date, member_id) DO NOTHING";
+ON CONFLICT (run_date, member_id) DO UPDATE SET held = excluded.held, pending = excluded.pending, reserved = excluded.reserved,
+  owed = excluded.owed, lots_held = excluded.lots_held, lots_pending = excluded.lots_pending, moved = excluded.moved,
+  moved_reserved = excluded.moved_reserved, repaired = excluded.repaired
+RETURNING member_id";
     let values = [from.into(), to.into(), date.into(), false.into()];
-    let written = tx.execute_raw(statement(&**tx, insert, values)).await?.rows_affected();
-    Ok(i64::try_from(written).unwrap_or(i64::MAX))
+    let mut differ = members(&**tx, statement(&**tx, insert, values)).await?;
+    differ.sort_unstable();
+    Ok(differ)
 }
 
-/// Puts wallets of a chunk right that differ where their lots and their movements agree; how many there were.
-pub(super) async fn repair(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<i64, Error> {
-    let agree = "d.run_date = $3 AND d.member_id > $1 AND d.member_id <= $2 AND NOT d.repaired \
-                 AND d.lots_held - d.owed = d.moved AND (d.owed = 0 OR d.lots_held = d.lots_pending)";
-    let values = || [Value::from(from), to.into(), date.into()];
-    let update = format!(
-        "UPDATE point_wallet SET version = version + 1, \
-           available = (SELECT d.lots_held - d.lots_pending FROM point_difference AS d \
-                        WHERE {agree} AND d.member_id = point_wallet.member_id), \
-           pending = (SELECT d.lots_pending FROM point_difference AS d WHERE {agree} AND d.member_id = point_wallet.member_id), \
-           reserved = (SELECT d.moved_reserved FROM point_difference AS d \
-                       WHERE {agree} AND d.member_id = point_wallet.member_id) \
-         WHERE member_id IN (SELECT d.member_id FROM point_difference AS d WHERE {agree})"
+/// Wallets that differed on a day and are not put right, behind one of them in the order of their ids.
+pub(super) async fn differing(
+    conn: &impl ConnectionTrait,
+    date: Date,
+    behind: Uuid,
+    most: i64,
+) -> Result<Vec<MemberId>, Error> {
+    let select = "SELECT member_id FROM point_difference WHERE run_date = $1 AND member_id > $2 AND NOT repaired \
+                  ORDER BY member_id LIMIT $3";
+    members(conn, statement(conn, select, [date.into(), behind.into(), most.into()])).await
+}
+
+/// How many wallets differed on a day and are not put right.
+pub(super) async fn differing_count(conn: &impl ConnectionTrait, date: Date) -> Result<i64, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        number: i64,
+    }
+    let select = "SELECT count(*) AS number FROM point_difference WHERE run_date = $1 AND NOT repaired";
+    let found = Row::find_by_statement(statement(conn, select, [date.into()])).one(conn).await?;
+    Ok(found.map_or(0, |row| row.number))
+}
+
+/// What the movements of a wallet add up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moved {
+    pub(super) held: i64,
+    pub(super) reserved: i64,
+}
+
+/// What the movements of wallets add up to, of those that have any.
+pub(super) async fn moved(tx: &Tx, members: &[MemberId]) -> Result<HashMap<MemberId, Moved>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        member_id: Uuid,
+        held: i64,
+        reserved: i64,
+    }
+    let select = format!(
+        "SELECT member_id, CAST(sum(amount) AS BIGINT) AS held, CAST(sum(held) AS BIGINT) AS reserved \
+         FROM point_movement WHERE member_id IN ({}) GROUP BY member_id",
+        places(1, members.len())
     );
-    let repaired = tx.execute_raw(statement(&**tx, &update, values())).await?.rows_affected();
-    let agree = agree.replace("d.", "");
-    let noted = format!("UPDATE point_difference SET repaired = $4 WHERE {agree}");
-    tx.execute_raw(statement(&**tx, &noted, values().into_iter().chain([true.into()]))).await?;
-    Ok(i64::try_from(repaired).unwrap_or(i64::MAX))
+    let values = members.iter().map(|member| Value::from(member.0));
+    let rows = Row::find_by_statement(statement(&**tx, &select, values)).all(&**tx).await?;
+    let moved = |row: Row| (MemberId(row.member_id), Moved { held: row.held, reserved: row.reserved });
+    Ok(rows.into_iter().map(moved).collect())
+}
+
+/// Notes that wallets which differed on a day are right.
+pub(super) async fn note_repaired(tx: &Tx, date: Date, members: &[MemberId]) -> Result<(), Error> {
+    if members.is_empty() {
+        return Ok(());
+    }
+    let places = places(2, members.len());
+    let update = format!("UPDATE point_difference SET repaired = true WHERE run_date = $1 AND member_id IN ({places})");
+    let values = std::iter::once(Value::from(date)).chain(members.iter().map(|member| Value::from(member.0)));
+    tx.execute_raw(statement(&**tx, &update, values)).await?;
+    Ok(())
+}
+
+/// The places of so many values in a statement, from one on: `$2, $3, $4`.
+fn places(first: usize, count: usize) -> String {
+    let places: Vec<_> = (first..first + count).map(|at| format!("${at}")).collect();
+    places.join(", ")
+}
+
+async fn members(conn: &impl ConnectionTrait, statement: Statement) -> Result<Vec<MemberId>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        member_id: Uuid,
+    }
+    let rows = Row::find_by_statement(statement).all(conn).await?;
+    Ok(rows.into_iter().map(|row| MemberId(row.member_id)).collect())
 }
 
 /// Some wallets that something has moved between two moments, behind one of them in the order of when.

@@ -40,6 +40,10 @@ impl Desk {
         self.yeyak.platform.points.daily(Order { share: 100, sessions: 2, ..order }).run().await
     }
 
+    async fn run_as_scheduled(&self) -> u64 {
+        self.yeyak.platform.points.jobs()[0].run().await.expect("runs")
+    }
+
     async fn counts(&self, date: &str) -> Counts {
         let report = self.yeyak.platform.points.daily_report(day(date)).await.expect("reads").expect("has begun");
         assert!(report.is_done);
@@ -199,6 +203,112 @@ async fn a_wallet_that_differs_is_told_and_put_right_where_that_is_asked_for() {
     assert_eq!((told.differences, told.repaired), (1, 1));
     assert_eq!((desk.available().await, desk.balance().await.reserved_points), (300, 0));
     desk.yeyak.check().await;
+}
+
+/// Guard: wallets are compared before what is due is settled, which one that differs may not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_lacks_what_expires_keeps_no_other_from_being_done() {
+    let desk = Desk::new().await;
+    let until = desk.now() + TimeDelta::hours(6);
+    desk.earn_until(500, until).await;
+    for (_, member_id) in crowd(&desk.yeyak, 1).await {
+        let earn = EarnPointsRequest { member_id, expire_time: stamp(until), ..desk.ask(300) };
+        desk.admin.points().earn_points(earn).await.expect("earns");
+    }
+    desk.execute("UPDATE point_wallet SET available = available - 7 WHERE available = 500").await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+
+    assert_eq!(desk.run("2026-03-02").await, 2);
+
+    let told = desk.counts("2026-03-02").await;
+    assert_eq!((told.differences, told.repaired, told.moved, told.expired), (1, 0, 1, 300));
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    desk.try_run(Order { repair: true, ..Order::of(day("2026-03-03")) }).await.expect("runs");
+    let told = desk.counts("2026-03-03").await;
+    assert_eq!((told.differences, told.repaired, told.moved, told.expired), (1, 1, 1, 500));
+    assert_eq!(desk.available().await, 0);
+    desk.yeyak.check().await;
+}
+
+impl Desk {
+    /// A wallet of 500 that has 7 too many, which a run has found and put at hand.
+    async fn differing() -> Self {
+        let desk = Self::new().await;
+        desk.earn(500).await;
+        let more = "UPDATE point_wallet SET available = available + 7, version = version + 1, change_time = NULL";
+        desk.execute(more).await;
+        desk.yeyak.clock.advance(TimeDelta::days(1));
+        desk.run("2026-03-02").await;
+        assert_eq!(desk.available().await, 507);
+        desk
+    }
+}
+
+/// Guard: a wallet that is put right is written as others are: newer than what is at hand, and with when time changes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_is_put_right_is_read_so() {
+    let desk = Desk::differing().await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+
+    desk.try_run(Order { repair: true, warm: false, ..Order::of(day("2026-03-03")) }).await.expect("runs");
+
+    assert_eq!(desk.available().await, 500);
+    let known = "SELECT CAST(count(*) AS TEXT) FROM point_wallet WHERE change_time IS NOT NULL";
+    assert_eq!(desk.lines(known).await, ["1"]);
+}
+
+/// Guard: a wallet is put right by what its lots and movements have by then, not by what was noted of them; on a day that is done
+/// too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_done_is_put_right_by_what_is_there_by_then() {
+    let desk = Desk::differing().await;
+    desk.spend(50).await.expect("spends");
+
+    let order = Order { repair: true, warm: false, ..Order::of(day("2026-03-02")) };
+    assert_eq!(desk.try_run(order.clone()).await.expect("runs"), 1);
+
+    let told = desk.counts("2026-03-02").await;
+    assert_eq!((told.differences, told.repaired), (1, 1));
+    assert_eq!(desk.available().await, 450);
+    assert_eq!(desk.try_run(order).await.expect("runs"), 0, "nothing is left to be put right");
+    desk.yeyak.check().await;
+}
+
+/// Guard: a day is done once it is over; until then it is run as of now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_not_over_is_run_again_when_it_is() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.earn_until(100, desk.now() + TimeDelta::hours(6)).await;
+    let kept = "SELECT CAST(available AS TEXT) FROM point_snapshot";
+
+    assert_eq!(desk.run("2026-03-02").await, 1);
+
+    let early = desk.yeyak.platform.points.daily_report(day("2026-03-02")).await.expect("reads").expect("has begun");
+    assert!(!early.is_done);
+    assert_eq!((early.counts.moved, desk.lines(kept).await), (0, vec!["600".to_owned()]));
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    assert_eq!(desk.run_as_scheduled().await, 1);
+    let counts = desk.counts("2026-03-02").await;
+    assert_eq!((counts.wallets, counts.moved, counts.expired), (1, 1, 100));
+    assert_eq!(desk.lines(kept).await, ["500"]);
+    assert_eq!(desk.run_as_scheduled().await, 0, "once more does nothing");
+    desk.yeyak.check().await;
+}
+
+/// Guard: the schedule runs the days behind the last that is done, not yesterday alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn days_that_were_missed_are_made_up() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    desk.run("2026-03-02").await;
+    desk.yeyak.clock.advance(TimeDelta::days(3));
+
+    assert_eq!(desk.run_as_scheduled().await, 3);
+
+    let days = "SELECT CAST(run_date AS TEXT) FROM point_snapshot ORDER BY run_date";
+    assert_eq!(desk.lines(days).await, ["2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"]);
 }
 
 /// What a reader asks for is what the run has put at hand: the table is changed behind its back, and it shows what is kept.

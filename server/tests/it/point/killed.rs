@@ -123,3 +123,23 @@ async fn runs_are_kept_in_a_database_of_their_own_and_a_killed_one_goes_on_there
     let but_ranges = |rows: Vec<(&'static str, String)>| rows.into_iter().filter(|(table, _)| *table != "job_range");
     assert!(but_ranges(rows(&beside)).eq(but_ranges(rows(&apart))), "{:?}\n{:?}", rows(&beside), rows(&apart));
 }
+
+/// Guard: differences have an exit code of their own, for which the unit does not start the run again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: .ci/run"]
+async fn a_run_that_finds_differences_is_told_from_one_that_failed() {
+    let installation = installation().await;
+    installation.query(
+        "UPDATE point_wallet SET reserved = reserved + 7 \
+         WHERE member_id = (SELECT member_id FROM point_wallet WHERE owed = 0 ORDER BY member_id LIMIT 1)",
+    );
+
+    let status = run(&installation).wait().await.expect("our own child");
+
+    assert_eq!(status.code(), Some(3));
+    let unit = include_str!("../../../../ops/yeyak-points-daily.service");
+    assert!(unit.contains("\nRestartPreventExitStatus=3\n"));
+    let repaired =
+        command(&installation).args(["job", "run", "points-daily", "--repair"]).output().await.expect("runs");
+    assert!(repaired.status.success(), "{repaired:?}");
+}
