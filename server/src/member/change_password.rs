@@ -37,11 +37,15 @@ impl Members {
         let ChangePassword { old, new, origin } = command;
         let email = &account.profile.email;
         if !self.prove(email, Some(&account), old, origin).await? {
-            if self.prove(email, Some(&account), new, origin).await? {
-                return Ok(());
-            }
-            self.count_failure(email, Some(&account), origin).await?;
-            return Err(MemberError::WrongPassword.into());
+            // Counted before the other is looked at, since either may be a guess.
+            self.throttle.failed(&store::email_index(&self.kit, email), &origin.address);
+            return match self.prove(email, Some(&account), new, origin).await {
+                Ok(true) => Ok(()),
+                refused => {
+                    self.count_failure(email, Some(&account), origin).await?;
+                    Err(refused.err().unwrap_or_else(|| MemberError::WrongPassword.into()))
+                }
+            };
         }
         let hash = self.passwords.hash(&self.kit.ids, new).await?;
         self.write_password(caller, &account, &hash, origin).await

@@ -130,6 +130,7 @@ impl From<LoginEvent> for pb::LoginEvent {
             Outcome::LoggedIn => pb::login_event::Outcome::LoggedIn,
             Outcome::WrongPassword => pb::login_event::Outcome::WrongPassword,
             Outcome::PasswordChanged => pb::login_event::Outcome::PasswordChanged,
+            Outcome::Throttled => pb::login_event::Outcome::Throttled,
         };
         Self {
             id: event.id.to_string(),

@@ -1,5 +1,7 @@
 //! Logging in.
 
+use tracing::Instrument;
+
 use super::Members;
 use super::error::MemberError;
 use super::model::{Email, Outcome};
@@ -7,6 +9,7 @@ use super::password::Password;
 use super::session::Opened;
 use super::store::{self, Account, Origin};
 use crate::error::Error;
+use crate::kit::id::MemberId;
 
 impl Members {
     /// Opens a session for whoever knows the password. What comes of an attempt is on record.
@@ -31,15 +34,42 @@ impl Members {
         origin: &Origin,
     ) -> Result<bool, Error> {
         let key = store::email_index(&self.kit, email);
-        self.throttle.check(&key, &origin.address)?;
+        self.admit(&key, account, origin)?;
         let hash = account.map(|account| &*account.password_hash);
         let genuine = self.passwords.verify(password, hash).await?;
         // Again, since many guesses may have come at the same moment: all but the first few learn nothing.
-        self.throttle.check(&key, &origin.address)?;
+        self.admit(&key, account, origin)?;
         if genuine {
             self.throttle.succeeded(&key);
         }
         Ok(genuine)
+    }
+
+    /// Refuses an attempt when too many have failed; of an account's refusals the first is on record.
+    fn admit(&self, key: &[u8], account: Option<&Account>, origin: &Origin) -> Result<(), Error> {
+        let Some(until) = self.throttle.closed_until(key, &origin.address) else { return Ok(()) };
+        if let Some(account) = account
+            && self.throttle.is_first_refusal(key, &origin.address, until)
+        {
+            self.note_refusal(account.profile.id, origin);
+        }
+        let wait = (until - self.kit.clock.now()).to_std().unwrap_or_default();
+        Err(MemberError::LoginThrottled { wait }.into())
+    }
+
+    /// Puts a refusal on record in a task of its own: how long it takes must not tell that there is an account.
+    fn note_refusal(&self, member: MemberId, origin: &Origin) {
+        let (kit, origin) = (self.kit.clone(), origin.clone());
+        let noting = async move {
+            let noted = kit
+                .db
+                .write(async |tx| store::insert_login(&*tx, &kit, Some(member), Outcome::Throttled, &origin).await)
+                .await;
+            if let Err(error) = noted {
+                tracing::warn!(member.id = %member, "that {member} was throttled could not be noted: {error}");
+            }
+        };
+        tokio::spawn(noting.in_current_span());
     }
 
     /// Counts a wrong password, and puts it on record.

@@ -58,10 +58,12 @@ pub(super) enum Outcome {
     LoggedIn,
     WrongPassword,
     PasswordChanged,
+    Throttled,
 }
 
 impl Outcome {
-    const ALL: [Self; 4] = [Self::SignedUp, Self::LoggedIn, Self::WrongPassword, Self::PasswordChanged];
+    const ALL: [Self; 5] =
+        [Self::SignedUp, Self::LoggedIn, Self::WrongPassword, Self::PasswordChanged, Self::Throttled];
 
     /// As it is stored.
     pub(super) const fn name(self) -> &'static str {
@@ -70,6 +72,7 @@ impl Outcome {
             Self::LoggedIn => "LOGGED_IN",
             Self::WrongPassword => "WRONG_PASSWORD",
             Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::Throttled => "THROTTLED",
         }
     }
 

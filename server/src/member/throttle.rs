@@ -1,13 +1,11 @@
-//! Guessing passwords is slow: failed attempts are counted for each account and each network address.
+//! Guessing passwords is slow: failed attempts are counted for each account and each network address, by each process alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use moka::sync::Cache;
 
-use super::error::MemberError;
-use crate::error::Error;
 use crate::kit::clock::{Clock, Time};
 
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -15,6 +13,8 @@ const WINDOW: TimeDelta = TimeDelta::minutes(15);
 const ADDRESS_FACTOR: u32 = 10;
 /// The most accounts and addresses remembered; beyond it the longest silent are forgotten.
 const REMEMBERED: u64 = 100_000;
+/// The most addresses of which an account is told at a time: who has many must not fill its history.
+const TOLD: usize = 10;
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -27,27 +27,38 @@ pub(super) struct Throttle {
     clock: Arc<dyn Clock>,
     limit: u32,
     failures: Cache<Vec<u8>, Failures>,
+    /// The addresses that each account was closed to, and until when.
+    refusals: Cache<Vec<u8>, HashMap<String, Time>>,
 }
 
 impl Throttle {
     pub(super) fn new(clock: Arc<dyn Clock>, limit: u32) -> Self {
-        Self { clock, limit, failures: Cache::new(REMEMBERED) }
+        Self { clock, limit, failures: Cache::new(REMEMBERED), refusals: Cache::new(REMEMBERED) }
     }
 
-    /// Refuses when the account or the address has failed too often of late.
-    pub(super) fn check(&self, account: &[u8], address: &str) -> Result<(), Error> {
-        let address = known(address).and_then(|address| self.wait(address, self.limit * ADDRESS_FACTOR));
-        match self.wait(account, self.limit).max(address) {
-            Some(wait) => Err(MemberError::LoginThrottled { wait }.into()),
-            None => Ok(()),
-        }
+    /// Until when attempts are refused, if the account or the address has failed too often of late.
+    pub(super) fn closed_until(&self, account: &[u8], address: &str) -> Option<Time> {
+        let address = known(address).and_then(|address| self.over(address, self.limit * ADDRESS_FACTOR));
+        self.over(account, self.limit).max(address)
     }
 
-    fn wait(&self, key: &[u8], limit: u32) -> Option<Duration> {
+    fn over(&self, key: &[u8], limit: u32) -> Option<Time> {
         let failures = self.failures.get(key)?;
-        let left = failures.since + WINDOW - self.clock.now();
-        let over = failures.count >= limit && left > TimeDelta::zero();
-        over.then(|| left.to_std().ok()).flatten()
+        let end = failures.since + WINDOW;
+        (failures.count >= limit && self.clock.now() < end).then_some(end)
+    }
+
+    /// Whether a refusal is the first to this account and address until then: the one of which the account is told.
+    pub(super) fn is_first_refusal(&self, account: &[u8], address: &str, until: Time) -> bool {
+        let now = self.clock.now();
+        let mut is_first = false;
+        self.refusals.entry(account.to_vec()).and_upsert_with(|entry| {
+            let mut told = entry.map(|entry| entry.into_value()).unwrap_or_default();
+            told.retain(|_, end| now < *end);
+            is_first = told.len() < TOLD && told.insert(address.to_owned(), until).is_none();
+            told
+        });
+        is_first
     }
 
     pub(super) fn failed(&self, account: &[u8], address: &str) {
@@ -69,4 +80,31 @@ impl Throttle {
 /// A call from this process has no address, and is counted by its account alone.
 fn known(address: &str) -> Option<&[u8]> {
     (!address.is_empty()).then_some(address.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::clock::ManualClock;
+
+    /// Guard: the addresses that an account was told of, for as long as it is closed to them, and how many those may be.
+    #[test]
+    fn an_account_is_told_once_of_each_address_and_of_few() {
+        let clock = Arc::new(ManualClock::at(Time::UNIX_EPOCH));
+        let throttle = Throttle::new(clock.clone(), 2);
+        let refusal = |address: &str| {
+            let until = throttle.closed_until(b"mina", address).expect("is closed");
+            throttle.is_first_refusal(b"mina", address, until)
+        };
+        let fail = || (0..2).for_each(|_| throttle.failed(b"mina", "192.0.2.1"));
+        fail();
+
+        assert!(refusal("192.0.2.1") && !refusal("192.0.2.1") && refusal("192.0.2.2"));
+        let others = (0..100).filter(|number| refusal(&format!("2001:db8::{number}")));
+        assert_eq!(others.count(), TOLD - 2);
+        clock.advance(WINDOW);
+        assert_eq!(throttle.closed_until(b"mina", "192.0.2.1"), None);
+        fail();
+        assert!(refusal("192.0.2.1") && !refusal("192.0.2.1"), "another window, told of again");
+    }
 }

@@ -19,16 +19,16 @@ use crate::stay::model::{NightPrice, RatePlanId, Refusal, Restriction, RoomTypeI
 /// Who stays when a request does not say: a first look needs no more than a place.
 const TWO_ADULTS: pb::Guests = pb::Guests { adult_count: 2, child_count: 0 };
 
-pub(super) fn search(request: &pb::SearchStaysRequest, tomorrow: Date) -> Result<Query, Error> {
+/// `earliest` is the first day that is not past everywhere: each property refuses its own past, by the calendar of its zone.
+pub(super) fn search(request: &pb::SearchStaysRequest, earliest: Date, tomorrow: Date) -> Result<Query, Error> {
     let mut violations = Violations::new();
-    let past =
-        request.check_in_date.as_ref().and_then(from_proto).filter(|arrival| arrival.succ_opt() < Some(tomorrow));
+    let past = request.check_in_date.as_ref().and_then(from_proto).filter(|arrival| *arrival < earliest);
     let arrival = request.check_in_date.or(Some(to_proto(tomorrow)));
     let day_behind = arrival.as_ref().and_then(from_proto).and_then(|date| date.succ_opt()).map(to_proto);
     let departure = request.check_out_date.or(day_behind);
     let v = &mut violations;
-    if let Some((past, today)) = past.zip(tomorrow.pred_opt()) {
-        v.add("check_in_date", format!("must be today in Seoul, {today}, or later; {past} is past"));
+    if let Some(past) = past {
+        v.add("check_in_date", format!("must be {earliest} or later; {past} is past everywhere"));
     }
     v.require("page_size", request.page_size >= 0, "must not be negative");
     let nights = nights(v, ("check_in_date", arrival.as_ref()), ("check_out_date", departure.as_ref()));

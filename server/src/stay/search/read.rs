@@ -19,6 +19,11 @@ impl PageKey for Key {
 }
 
 impl Stays {
+    /// The first day that is not past everywhere: today where days end last, at UTC-12.
+    pub(super) fn earliest(&self) -> Date {
+        local_date(chrono_tz::Etc::GMTPlus12, self.kit.clock.now())
+    }
+
     /// The first night of a search that names none.
     pub(super) fn tomorrow(&self) -> Date {
         let today = local_date(chrono_tz::Asia::Seoul, self.kit.clock.now());

@@ -22,7 +22,7 @@ impl Stays {
 #[tonic::async_trait]
 impl StaySearchService for Stays {
     async fn search_stays(&self, request: Request<pb::SearchStaysRequest>) -> Answer<pb::SearchStaysResponse> {
-        let mut query = convert::search(request.get_ref(), self.tomorrow())?;
+        let mut query = convert::search(request.get_ref(), self.earliest(), self.tomorrow())?;
         let page = Page::sized(&self.kit.keys, request.get_ref(), SIZES)?;
         (query.after, query.limit) = (page.after, page.limit());
         let (found, degraded) = self.search(&query).await?;

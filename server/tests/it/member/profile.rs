@@ -1,5 +1,7 @@
 //! Profiles, passwords, login history, and how they are kept.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use futures::future::join_all;
 use prost_types::FieldMask;
@@ -162,7 +164,8 @@ async fn a_changed_password_ends_all_other_sessions_and_their_refresh_tokens() {
 async fn of_many_new_passwords_one_wins_and_the_same_change_twice_is_one() {
     let yeyak = Yeyak::new().await;
     let client = yeyak.member().await;
-    let all = (0..6).map(|n| {
+    // Each that loses guesses twice: so few that the last is not throttled.
+    let all = (0..4).map(|n| {
         let client = client.clone();
         async move { change_password(&client, PASSWORD, &format!("{NEW_PASSWORD} {n}")).await }
     });
@@ -206,13 +209,29 @@ async fn the_old_password_cannot_be_guessed_faster_than_at_the_login() {
 
     let reasons = guesses.await;
 
-    assert!(reasons.iter().filter(|reason| **reason == ErrorReason::WrongPassword).count() <= 20);
+    assert!(reasons.iter().filter(|reason| **reason == ErrorReason::WrongPassword).count() <= 5, "two guesses each");
     let throttled = change_password(&client, PASSWORD, NEW_PASSWORD).await.expect_err("throttled");
     assert_eq!(throttled.reason, ErrorReason::LoginThrottled);
     let login = yeyak.client.anonymous().log_in(&email(0), PASSWORD).await.expect_err("throttled together");
     assert_eq!(login.reason, ErrorReason::LoginThrottled);
     yeyak.clock.advance(TimeDelta::minutes(15));
     change_password(&client, PASSWORD, NEW_PASSWORD).await.expect("changes");
+}
+
+/// Guard: a failure is counted for each of the two passwords, so that the new one is no guess more.
+#[tokio::test]
+async fn the_new_password_of_a_change_counts_as_a_guess_too() {
+    let yeyak = Yeyak::new().await;
+    let client = yeyak.member().await;
+    let mut reasons = Vec::new();
+
+    for n in 0..6 {
+        let wrong = change_password(&client, &format!("guess {n}"), &format!("another guess {n}")).await;
+        reasons.push(wrong.expect_err("wrong").reason);
+    }
+
+    assert_eq!(reasons[..5], [ErrorReason::WrongPassword; 5]);
+    assert_eq!(reasons[5], ErrorReason::LoginThrottled, "five changes were ten guesses");
 }
 
 #[tokio::test]
@@ -255,6 +274,39 @@ async fn the_login_history_has_successes_and_failures_in_pages() {
     let seconds = |at: usize| first.login_events[at].create_time.expect("a time").seconds;
     assert_eq!(seconds(0) - seconds(1), 60);
     assert_eq!(list(&other, String::new()).await.login_events.len(), 1, "their own alone");
+}
+
+/// Guard: the first refusal of a window is on record, and no further one.
+#[tokio::test]
+async fn the_login_history_tells_once_that_attempts_were_throttled() {
+    let yeyak = Yeyak::new().await;
+    let client = yeyak.member().await;
+    for _ in 0..2 {
+        for _ in 0..10 {
+            yeyak.client.anonymous().log_in(&email(0), "wrong password").await.expect_err("wrong");
+        }
+        for _ in 0..3 {
+            let throttled = yeyak.client.anonymous().log_in(&email(0), PASSWORD).await.expect_err("throttled");
+            assert_eq!(throttled.reason, ErrorReason::LoginThrottled);
+        }
+        yeyak.clock.advance(TimeDelta::minutes(15));
+    }
+
+    // Refusals are noted behind their answers, in tasks of their own.
+    let two_told = async {
+        loop {
+            let events = client.members().list_login_events(ListLoginEventsRequest::default()).await.expect("lists");
+            let outcomes: Vec<_> = events.login_events.iter().map(|event| event.outcome()).collect();
+            let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+            if count(Outcome::Throttled) >= 2 {
+                return (count(Outcome::Throttled), count(Outcome::WrongPassword));
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(5), two_told).await.expect("noted soon");
+
+    assert_eq!(told, (2, 20));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Finding and pricing stays.
 
+use chrono::TimeDelta;
 use yeyak::ErrorReason;
 use yeyak::proto::stay::v1::search_stays_request::OrderBy;
 use yeyak::proto::stay::v1::stay_refusal::Restriction;
@@ -257,20 +258,39 @@ async fn every_violation_of_a_search_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_date_that_is_past_is_told_by_its_field_and_today_is_not() {
+async fn a_date_that_is_past_everywhere_is_told_by_its_field_and_today_is_not() {
     let yeyak = Yeyak::new().await;
-    // It is noon in Seoul, on the second of March.
-    let on = |day| SearchStaysRequest {
-        check_in_date: Some(yeyak::proto::common::v1::Date { year: 2026, month: 3, day }),
+    // It is noon in Seoul on the second of March, and still the first far in the west.
+    let on = |month, day| SearchStaysRequest {
+        check_in_date: Some(yeyak::proto::common::v1::Date { year: 2026, month, day }),
         ..Default::default()
     };
 
-    let past = yeyak.client.stay_search().search_stays(on(1)).await.expect_err("yesterday");
-    yeyak.client.stay_search().search_stays(on(2)).await.expect("today");
+    let past = yeyak.client.stay_search().search_stays(on(2, 28)).await.expect_err("past everywhere");
+    for day in [1, 2] {
+        yeyak.client.stay_search().search_stays(on(3, day)).await.expect("today somewhere");
+    }
 
     assert_eq!(past.reason, ErrorReason::InvalidFields);
     assert_eq!(past.violations[0].field, "check_in_date");
-    assert!(past.violations[0].description.contains("2026-03-02"), "{past:?}");
+    assert!(past.violations[0].description.contains("2026-03-01"), "{past:?}");
+}
+
+/// Guard: a check-in is past by the calendar of each property, not by Seoul's.
+#[tokio::test]
+async fn a_property_is_found_for_its_own_today_and_not_for_its_yesterday() {
+    let yeyak = Yeyak::new().await;
+    let seller = yeyak.seller().await;
+    let jeju = Inn::of(seller.clone(), property("바다 펜션", "Sea Pension", Region::Jeju), 100_000).await;
+    yeyak.clock.advance(TimeDelta::minutes(1));
+    let mut abroad = property("뉴욕 펜션", "New York Pension", Region::Jeju);
+    abroad.time_zone = "America/New_York".into();
+    let new_york = Inn::of(seller, abroad, 100_000).await;
+    // Noon on the tenth of April in Seoul, and eleven in the evening of the ninth in New York.
+    yeyak.clock.advance(TimeDelta::days(39));
+
+    assert_eq!(found(&yeyak.client, stay(9, 10)).await, [&*new_york.property]);
+    assert_eq!(found(&yeyak.client, stay(10, 11)).await, [&*jeju.property, &*new_york.property]);
 }
 
 #[tokio::test]
