@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -13,10 +14,14 @@ use tower::{Layer, Service};
 use yeyak_proto::yeyak::common::v1::Access;
 use yeyak_proto::{ACT_AS_HEADER, Method};
 
+use super::body::{Watch, watched};
 use super::context::RequestContext;
 use super::rate::Rates;
-use crate::error::Error;
+use crate::error::{Error, ErrorReason};
 use crate::kit::caller::{Caller, Denied, Unauthenticated};
+
+/// How often it is looked whether the caller of an open stream may still have it.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// What a caller shows.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,10 @@ pub struct Credentials<'a> {
 pub trait Authenticate: Send + Sync + 'static {
     /// The caller, or `UNAUTHENTICATED` for a token that is not good.
     async fn caller(&self, credentials: Credentials<'_>) -> Result<Caller, Error>;
+
+    /// A caller of before as they are now, or `UNAUTHENTICATED` when their session or their key has ended. Their token may have
+    /// run out meanwhile.
+    async fn again(&self, caller: &Caller) -> Result<Caller, Error>;
 }
 
 /// Makes [`Auth`].
@@ -41,6 +50,7 @@ pub trait Authenticate: Send + Sync + 'static {
 pub struct AuthLayer {
     authenticate: Arc<dyn Authenticate>,
     rates: Arc<Rates>,
+    look: Duration,
 }
 
 impl std::fmt::Debug for AuthLayer {
@@ -52,7 +62,7 @@ impl std::fmt::Debug for AuthLayer {
 impl AuthLayer {
     /// Asks the one for callers, and the other whether they call too often.
     pub fn new(authenticate: Arc<dyn Authenticate>, rates: Arc<Rates>) -> Self {
-        Self { authenticate, rates }
+        Self { authenticate, rates, look: LOOK }
     }
 }
 
@@ -103,7 +113,7 @@ where
         }
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let AuthLayer { authenticate, rates } = self.layer.clone();
+        let AuthLayer { authenticate, rates, look } = self.layer.clone();
         Box::pin(async move {
             let identified = identify(&*authenticate, request.headers(), rpc.method()).await;
             let admitted = match identified {
@@ -113,12 +123,50 @@ where
             };
             match admitted {
                 Ok(caller) => {
-                    request.extensions_mut().insert(caller);
-                    inner.call(request).await
+                    request.extensions_mut().insert(caller.clone());
+                    let answer = inner.call(request).await;
+                    if !rpc.streaming || matches!(caller, Caller::Anonymous) {
+                        return answer;
+                    }
+                    let refused = until_refused(authenticate, caller, rpc.method(), look);
+                    answer.map(|answer| watched(answer, Open { refused: Box::pin(refused) }))
                 }
                 Err(refused) => Ok(Status::from(refused).into_http()),
             }
         })
+    }
+}
+
+/// A stream that is open for as long as its caller may have it.
+struct Open {
+    refused: BoxFuture<'static, Status>,
+}
+
+impl Watch for Open {
+    fn interrupt(&mut self, cx: &mut Context<'_>) -> Option<Status> {
+        match self.refused.as_mut().poll(cx) {
+            Poll::Ready(refused) => Some(refused),
+            Poll::Pending => None,
+        }
+    }
+}
+
+/// Waits until a caller may not have a stream any more: whoever has stolen a token must not go on reading behind the session.
+async fn until_refused(
+    authenticate: Arc<dyn Authenticate>,
+    caller: Caller,
+    method: &'static Method,
+    look: Duration,
+) -> Status {
+    loop {
+        tokio::time::sleep(look).await;
+        match authenticate.again(&caller).await.and_then(|caller| permit(&caller, method)) {
+            Ok(()) => {}
+            Err(refused) if matches!(refused.reason(), ErrorReason::Unauthenticated | ErrorReason::AccessDenied) => {
+                return refused.into();
+            }
+            Err(error) => tracing::debug!(rpc = %method, "whether a stream may go on is not known: {error}"),
+        }
     }
 }
 
@@ -173,10 +221,23 @@ fn permit(caller: &Caller, method: &Method) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures::stream;
+    use http_body_util::StreamBody;
+    use tokio::time::timeout;
+    use tonic::Code;
+    use tower::ServiceExt;
+
     use super::*;
+    use crate::backend::rate::Limit;
     use crate::kit::caller::{Member, Roles};
+    use crate::kit::clock::ManualClock;
     use crate::kit::clock::Time;
     use crate::kit::id::{Ids, MemberId};
+    use crate::layer::rate::RateLimits;
+    use crate::layer::testing::{WATCH, named, service, status_of};
 
     fn method(access: &'static [Access]) -> Method {
         Method { access, ..yeyak_proto::METHODS[0] }
@@ -202,5 +263,40 @@ mod tests {
             headers.insert(http::header::AUTHORIZATION, value.parse().expect("a header"));
             assert_eq!(bearer(&headers).is_ok(), good, "{value}");
         }
+    }
+
+    /// One member's session, and whether it lives.
+    struct Session(AtomicBool);
+
+    #[async_trait]
+    impl Authenticate for Session {
+        async fn caller(&self, _: Credentials<'_>) -> Result<Caller, Error> {
+            let id = MemberId::new(&Ids::seeded(1), Time::UNIX_EPOCH);
+            Ok(Caller::Member(Member { id, roles: Roles::default(), session: None, by: None }))
+        }
+
+        async fn again(&self, caller: &Caller) -> Result<Caller, Error> {
+            if self.0.load(Ordering::Relaxed) { Ok(caller.clone()) } else { Err(Unauthenticated.into()) }
+        }
+    }
+
+    /// Guard: the look at an open stream's caller.
+    #[tokio::test]
+    async fn a_stream_ends_with_the_session_that_opened_it() {
+        let session = Arc::new(Session(AtomicBool::new(true)));
+        let limits = RateLimits { member: Limit::per_second(9, 9), address: Limit::per_second(9, 9) };
+        let rates = Rates::new(limits, None, Arc::new(ManualClock::at(Time::UNIX_EPOCH)));
+        let hanging = service(|_| Response::new(Body::new(StreamBody::new(stream::pending::<Result<_, Status>>()))));
+        let mut request = named(WATCH);
+        request.headers_mut().insert(http::header::AUTHORIZATION, "Bearer x".parse().expect("a header"));
+
+        let look = Duration::from_millis(10);
+        let layer = AuthLayer { look, ..AuthLayer::new(session.clone(), Arc::new(rates)) };
+        let answer = layer.layer(hanging).oneshot(request).await;
+
+        let mut end = pin!(status_of(answer.expect("answers")));
+        assert!(timeout(10 * look, &mut end).await.is_err(), "it goes on while the session lives");
+        session.0.store(false, Ordering::Relaxed);
+        assert_eq!(end.await.code(), Code::Unauthenticated);
     }
 }

@@ -22,6 +22,7 @@ use tonic::transport::Server;
 use tower::layer::util::Identity;
 use tower_http::cors::CorsLayer;
 use tracing_subscriber::fmt::MakeWriter;
+use yeyak_proto::yeyak::common::v1::Access;
 use yeyak_proto::{Effect, Method};
 
 use super::{Answer, Catalog, Parts, Request, RequestContext, Response, cors, deadline, shed, stack};
@@ -36,7 +37,7 @@ pub(super) const OTHER: &str = "/test.v1.OtherService/Read";
 static METHODS: &[Method] = &[
     method(READ, "test.v1.TestService", Effect::None, false),
     method(WRITE, "test.v1.TestService", Effect::Once, false),
-    method(WATCH, "test.v1.TestService", Effect::None, true),
+    Method { access: &[Access::Member], ..method(WATCH, "test.v1.TestService", Effect::None, true) },
     method(OTHER, "test.v1.OtherService", Effect::None, false),
 ];
 

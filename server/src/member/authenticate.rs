@@ -33,4 +33,20 @@ impl Authenticate for Members {
         }
         Ok(Caller::Member(Member { id: claims.member, roles, session: Some(claims.session), by: None }))
     }
+
+    async fn again(&self, caller: &Caller) -> Result<Caller, Error> {
+        match caller {
+            Caller::Member(member) => {
+                let Some(session) = member.session else { return Ok(caller.clone()) };
+                let live = self.liveness.member(session).await?;
+                let (_, roles) = live.filter(|(id, _)| *id == member.id).ok_or(Unauthenticated)?;
+                Ok(Caller::Member(Member { roles, ..member.clone() }))
+            }
+            Caller::Service { key, .. } => match self.is_live(*key).await? {
+                true => Ok(caller.clone()),
+                false => Err(Unauthenticated.into()),
+            },
+            Caller::Anonymous => Ok(Caller::Anonymous),
+        }
+    }
 }

@@ -109,6 +109,12 @@ impl Members {
         Ok(Caller::Service { key: known.key.id, acting_for })
     }
 
+    /// Whether a key is still good.
+    pub(in crate::member) async fn is_live(&self, key: ApiKeyId) -> Result<bool, Error> {
+        let known = store::key(self.kit.db.read(), key).await?;
+        Ok(known.is_some_and(|key| key.is_live(self.kit.clock.now())))
+    }
+
     /// The member that a key acts for: with their roles, but never as an admin.
     async fn acted_for(&self, key: ApiKeyId, member: &str) -> Result<Member, Error> {
         let mut violations = Violations::new();
