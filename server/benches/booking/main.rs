@@ -209,6 +209,9 @@ impl Bench<'_> {
                     self.on,
                     what.name()
                 );
+                if errors > 0 || violations > 0 {
+                    return Err(format!("{errors} calls failed, and {violations} promises are broken").into());
+                }
                 if clients == AT {
                     rates.push((what, per_second));
                 }
