@@ -170,22 +170,35 @@ async fn empty(plan: &Arc<Plan>, stage: &Arc<Stage>) -> Result<f64, Failure> {
     Ok(per_second)
 }
 
-/// Arrivals at half of the rate, which don't wait for answers.
+/// Arrivals at half of the rate, which don't wait for answers: of calls that do nothing, which shows how late the machine is by
+/// itself, and of those who ask for coupons.
 async fn half_load(plan: &Arc<Plan>, stage: &Arc<Stage>, rate: f64) -> Result<(), Failure> {
+    let load = Load { count: plan.all(), in_flight: plan.in_flight };
+    let (shared, turns) = (stage.clone(), plan.clone());
+    let empty = load
+        .open(rate / 2.0, move |number| {
+            let (stage, (member, _)) = (shared.clone(), turn(&turns, number));
+            async move { stage.empty(member).await }
+        })
+        .await;
+    half_line("empty_rpc", &empty);
     let policies = Arc::new(stage.policies(plan).await?);
     let (shared, turns, asked) = (stage.clone(), plan.clone(), policies.clone());
-    let run = Load { count: plan.all(), in_flight: plan.in_flight }
+    let run = load
         .open(rate / 2.0, move |number| {
             let (stage, policies, (member, policy)) = (shared.clone(), asked.clone(), turn(&turns, number));
             async move { stage.ask(member, &policies[policy]).await }
         })
         .await;
     stage.all_issued(&policies, run.done).await?;
-    let Run { per_second, p50, p99, errors, .. } = run;
-    println!(
-        r#"{{"bench":"coupon_rush","what":"half_load","accepted_per_s":{per_second:.0},"p50_ms":{p50:.2},"p99_ms":{p99:.2},"errors":{errors}}}"#
-    );
+    half_line("rush", &run);
     Ok(())
+}
+
+fn half_line(strategy: &str, Run { per_second, p50, p99, errors, .. }: &Run) {
+    println!(
+        r#"{{"bench":"coupon_rush","what":"half_load","strategy":"{strategy}","accepted_per_s":{per_second:.0},"p50_ms":{p50:.2},"p99_ms":{p99:.2},"errors":{errors}}}"#
+    );
 }
 
 #[tokio::main]
