@@ -20,7 +20,10 @@ mod m0010_coupon;
 mod m0011_point;
 mod m0012_discount;
 mod m0013_booking_points;
+mod m0014_reserved_difference;
 mod x0001_tidy;
+mod x0002_departed;
+mod x0003_webhooks;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_point::Migration),
             Box::new(m0012_discount::Migration),
             Box::new(m0013_booking_points::Migration),
+            Box::new(m0014_reserved_difference::Migration),
         ]
     }
 }
@@ -55,7 +59,7 @@ pub struct Indexes;
 #[async_trait::async_trait]
 impl MigratorTrait for Indexes {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(x0001_tidy::Migration)]
+        vec![Box::new(x0001_tidy::Migration), Box::new(x0002_departed::Migration), Box::new(x0003_webhooks::Migration)]
     }
 
     fn migration_table_name() -> DynIden {

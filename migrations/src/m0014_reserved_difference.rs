@@ -1,0 +1,15 @@
+//! What the reservations of a wallet that differs add up to.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::big_integer;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let column = big_integer("reservations").default(0).take();
+        manager.alter_table(Table::alter().table("point_difference").add_column(column).to_owned()).await
+    }
+}
