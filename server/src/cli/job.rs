@@ -41,7 +41,7 @@ pub(super) struct Run {
     name: String,
     #[command(flatten)]
     daily: Daily,
-    /// Prints JSON.
+    /// Prints JSON; of `points-daily`, a line for each day.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -56,8 +56,8 @@ pub(super) struct Daily {
     /// is kept of a day is that of the moment at which it was kept, which may be hours behind the day.
     #[arg(long)]
     date: Option<Date>,
-    /// Of `points-daily`: wallets that differ from their lots and their movements, which agree, are put right; of a day that was done
-    /// too.
+    /// Of `points-daily`: wallets that differ from their lots, their movements and their reservations, which agree, are put right; of
+    /// a day that was done too.
     #[arg(long)]
     repair: bool,
     /// Of `points-daily`: balances are not put at hand for those who will read them.
@@ -139,18 +139,26 @@ impl Daily {
             None => platform.points.days_due().await?,
         };
         // A wallet that differs does so on each day.
-        let mut differ = 0;
-        for date in days {
-            differ = differ.max(self.run_day(platform, date, json).await?);
+        let (mut differ, mut failed) = (0, None);
+        for date in &days {
+            match self.run_day(platform, *date, days.last() == Some(date), json).await {
+                Ok(found) => differ = differ.max(found),
+                // A day that can't be done keeps no other from being done.
+                Err(failure) => {
+                    output::note(format!("{DAILY} of {date} failed"));
+                    failed.get_or_insert(failure);
+                }
+            }
         }
-        match differ {
-            0 => Ok(()),
+        match (failed, differ) {
+            (Some(failure), _) => Err(failure),
+            (None, 0) => Ok(()),
             _ => Err(Failure::differs(format!("{differ} wallets differ: see point_difference"))),
         }
     }
 
     /// Runs a day, and tells how far it is; how many wallets differ still.
-    async fn run_day(&self, platform: &Platform, date: Date, json: bool) -> Result<i64, Failure> {
+    async fn run_day(&self, platform: &Platform, date: Date, is_last: bool, json: bool) -> Result<i64, Failure> {
         let spinner = output::spinner(format!("{DAILY} of {date} is running"));
         let shown = spinner.clone();
         let progress = move |at: Progress| {
@@ -159,7 +167,7 @@ impl Daily {
         };
         let progress = Arc::new(progress);
         let Self { repair, share, sessions, no_warm, .. } = *self;
-        let order = Order { date, repair, share, sessions, warm: !no_warm, progress };
+        let order = Order { date, repair, share, sessions, warm: is_last && !no_warm, progress };
         let began = Instant::now();
         let outcome = platform.jobs.run_as_leader(&platform.points.daily(order)).await;
         let released = platform.jobs.release().await;
@@ -171,7 +179,7 @@ impl Daily {
         let Counts { wallets, moved, expired, differences, repaired, .. } = report.counts;
         let seconds = began.elapsed().as_secs_f64();
         match json {
-            true => output::json(&json!({
+            true => output::json_line(&json!({
                 "job": DAILY, "date": date.to_string(), "done": report.is_done, "seconds": seconds,
                 "wallets_now": done, "wallets": wallets, "changed": moved, "expired_points": expired,
                 "differences": differences, "repaired": repaired,

@@ -32,6 +32,11 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     say(serde_json::to_string_pretty(value).map_err(Failure::failed)?)
 }
 
+/// Prints one of several values as JSON, each on a line of its own.
+pub(super) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+    say(serde_json::to_string(value).map_err(Failure::failed)?)
+}
+
 /// Prints a table without lines, so that it can be searched and cut.
 pub(super) fn table<R>(head: &[&str], rows: impl IntoIterator<Item = R>) -> Result<(), Failure>
 where

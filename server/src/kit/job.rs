@@ -23,4 +23,7 @@ pub trait Job: Debug + Send + Sync + 'static {
 
     /// Does what is due; how much that was. Idempotent.
     async fn run(&self) -> Result<u64, Error>;
+
+    /// Is told that another process leads it.
+    fn stand_back(&self) {}
 }

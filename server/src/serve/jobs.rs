@@ -76,7 +76,7 @@ impl Jobs {
 async fn lead(leases: &Leases, job: &dyn Job) {
     let name = job.name();
     match leases.hold(name).await {
-        Ok(None) => {}
+        Ok(None) => job.stand_back(),
         Ok(Some(_)) => match led(leases, job).await {
             Ok(Some(0)) => {}
             Ok(Some(done)) => tracing::debug!(job = name, done, "{name} did {done}"),

@@ -59,7 +59,7 @@ impl Points {
         // Compared as they are written, and before anything is: what is due may not be in a wallet that differs.
         let mut differ = store::compare(tx, keys, run.date).await?;
         if order.repair {
-            let right = self.mend(tx, run.date, &differ).await?;
+            let right = self.mend(tx, &differ).await?;
             differ.retain(|member| !right.contains(member));
         }
         let settled = self.settle_due(tx, keys, run, differ).await?;

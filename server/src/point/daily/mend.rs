@@ -1,4 +1,4 @@
-//! Wallets that differ are put right, as their lots and their movements have them.
+//! Wallets that differ are put right, as their lots, their movements and their reservations have them.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::kit::date::Date;
 use crate::kit::id::MemberId;
 use crate::kit::tx::Tx;
 use crate::point::Points;
-use crate::point::model::Purse;
+use crate::point::model::{Purse, State};
 use crate::point::store::purses;
 
 /// How many wallets of a day that is done are looked at in one transaction: on SQLite, whoever writes waits for it.
@@ -25,15 +25,16 @@ impl Points {
             let differ = store::differing(self.kit.db.read(), date, behind, WALLETS).await?;
             let Some(last) = differ.last() else { return Ok(count) };
             behind = last.0;
-            let right = self.kit.db.write(async |tx| self.mend(&tx, date, &differ).await).await?;
+            let right = self.kit.db.write(async |tx| self.mend(&tx, &differ).await).await?;
             count += right.len() as u64;
         }
     }
 
-    /// Looks again at wallets that differ, and puts right those whose lots and movements agree; which are right by then.
+    /// Looks again at wallets that differ, and puts right those whose lots, movements and reservations agree; which are right by
+    /// then.
     ///
     /// Locks them: whoever moves a wallet locks it first, so that what is compared behind the lock is what is written over.
-    pub(super) async fn mend(&self, tx: &Tx, date: Date, differ: &[MemberId]) -> Result<HashSet<MemberId>, Error> {
+    pub(super) async fn mend(&self, tx: &Tx, differ: &[MemberId]) -> Result<HashSet<MemberId>, Error> {
         let mut all = HashSet::new();
         for members in differ.chunks(TOGETHER) {
             let before = purses::find_in(tx, members, self.now()).await?;
@@ -54,21 +55,23 @@ impl Points {
                 // The wallet that differed may be at hand.
                 self.keep_on_commit(tx, mended.into_iter().map(|(_, after)| after).collect());
             }
-            store::note_repaired(tx, date, &right).await?;
+            store::note_repaired(tx, &right).await?;
             all.extend(right);
         }
         Ok(all)
     }
 }
 
-/// A wallet as its lots and its movements have it; none where these disagree, or have what no wallet can.
+/// A wallet as its lots, its movements and its reservations have it; none where these disagree, or have what no wallet can.
 fn put_right(before: &Purse, moved: Moved) -> Option<Purse> {
     let held: i64 = before.lots.iter().map(|lot| lot.remaining).sum();
     let pending: i64 = before.lots.iter().filter(|lot| lot.pending).map(|lot| lot.remaining).sum();
+    let reservations: i64 =
+        before.spendings.iter().filter(|held| held.state == State::Reserved).map(|held| held.points).sum();
     let mut after = before.clone();
     let wallet = &mut after.wallet;
     (wallet.available, wallet.pending, wallet.reserved) = (held - pending, pending, moved.reserved);
-    let agree = wallet.balance() == moved.held;
+    let agree = wallet.balance() == moved.held && wallet.reserved == reservations;
     let is_possible = wallet.reserved >= 0 && (wallet.owed == 0 || wallet.available == 0);
     (agree && is_possible).then_some(after)
 }

@@ -1,5 +1,5 @@
 //! The daily run over all wallets: what time has done is written down, each wallet's balance of the day is kept, and wallets are
-//! compared with their lots and their movements, as they are written; one that differs is left as it is, unless it is put right.
+//! compared with their lots, their movements and their reservations, as they are written; one that differs is left as it is, unless it is put right.
 //!
 //! It goes through the wallets by key, in ranges beside one another, a chunk at a time. What a chunk does and how far its range has
 //! come commit together: a run that was killed goes on behind the last chunk, and a chunk that two processes do at once is done by
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use metrics::describe_gauge;
+use metrics::{describe_gauge, gauge};
 
 pub use self::store::Counts;
 use super::Points;
@@ -46,7 +46,7 @@ pub const MOST_SESSIONS: u8 = 2;
 pub struct Order {
     /// Of which day.
     pub date: Date,
-    /// Whether a wallet that differs from its lots and its movements, which agree, is put right.
+    /// Whether a wallet that differs from its lots, its movements and its reservations, which agree, is put right.
     pub repair: bool,
     /// How much of the database's time it takes, in hundredths: 1 to 100.
     pub share: u8,
@@ -135,10 +135,24 @@ impl Job for DailyJob {
         if let Some(order) = &self.order {
             return self.points.run_day(order).await;
         }
-        let mut done = 0;
-        for date in self.points.days_due().await? {
-            done += self.points.run_day(&Order::of(date)).await?;
+        let days = self.points.days_due().await?;
+        let (mut done, mut failed) = (0, None);
+        for date in &days {
+            let order = Order { warm: days.last() == Some(date), ..Order::of(*date) };
+            match self.points.run_day(&order).await {
+                Ok(wallets) => done += wallets,
+                // A day that can't be done keeps no other from being done.
+                Err(error) => {
+                    tracing::warn!(date = %date, "{DAILY} of {date} failed and is tried again: {error}");
+                    failed.get_or_insert(error);
+                }
+            }
         }
-        Ok(done)
+        failed.map_or(Ok(done), Err)
+    }
+
+    fn stand_back(&self) {
+        // The gauge is of the process that leads; what this one knew when it did is no longer so.
+        gauge!(DIFFERENCES).set(0);
     }
 }

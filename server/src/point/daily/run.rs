@@ -30,6 +30,10 @@ impl Points {
         let sessions = if self.kit.db.is_shared() { usize::from(order.sessions.clamp(1, MOST_SESSIONS)) } else { 1 };
         let numbers: Vec<Vec<i64>> = (0..sessions).map(|at| (0..RANGES).skip(at).step_by(sessions).collect()).collect();
         try_join_all(numbers.iter().map(|numbers| self.run_ranges(order, &run, numbers, (began, before)))).await?;
+        if order.repair {
+            // Of ranges that were done without it, before the run was killed.
+            self.mend_day(run.date).await?;
+        }
         if order.warm {
             self.warm(run.cut, order.share).await?;
         }
@@ -178,6 +182,8 @@ mod tests {
 
         assert!(recorder.handle().render().contains("yeyak_points_differences 1"));
         assert!(include_str!("../../../../ops/alerts.yaml").contains(DIFFERENCES));
+        points.jobs()[0].stand_back();
+        assert!(recorder.handle().render().contains("yeyak_points_differences 0"), "another process tells them now");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::point::Points;
 const BACK: u16 = 7;
 
 impl Points {
-    /// The days to run by now, the oldest first: those behind the last that is done, up to yesterday in UTC, which is among them
-    /// though it is done.
+    /// The days to run by now, the oldest first: those that were missed in the last seven, since there are runs, up to yesterday in
+    /// UTC, which is among them though it is done.
     pub async fn days_due(&self) -> Result<Vec<Date>, Error> {
         self.prepare_runs().await?;
         let yesterday = local_date(chrono_tz::UTC, self.now() - TimeDelta::days(1));
@@ -23,10 +23,10 @@ impl Points {
 
 /// Of the latest runs, the latest first. Before the first run there was nothing to miss.
 fn due(latest: &[Run], yesterday: Date) -> Vec<Date> {
-    let behind_done = latest.iter().find(|run| run.is_done()).and_then(|run| run.date.succ_opt());
-    let first = behind_done.or(latest.last().map(|run| run.date)).unwrap_or(yesterday);
-    let first = first.clamp(days_before(yesterday, BACK - 1), yesterday);
-    first.iter_days().take_while(|date| *date <= yesterday).collect()
+    let first = latest.last().map_or(yesterday, |run| run.date).clamp(days_before(yesterday, BACK - 1), yesterday);
+    let is_done = |date| latest.iter().any(|run| run.date == date && run.is_done());
+    let days = first.iter_days().take_while(|date| *date <= yesterday);
+    days.filter(|date| *date == yesterday || !is_done(*date)).collect()
 }
 
 #[cfg(test)]
@@ -48,13 +48,15 @@ mod tests {
 
     /// Guard: a day that was missed, or whose run failed, is made up before yesterday is run.
     #[test]
-    fn days_behind_the_last_that_is_done_are_due() {
+    fn days_that_were_missed_are_due() {
         assert_eq!(told(&[]), ["2026-03-09"], "nothing was missed before the first run");
         assert_eq!(told(&[run("2026-03-09", true)]), ["2026-03-09"], "which finds nothing left to do");
         assert_eq!(told(&[run("2026-03-06", true)]), ["2026-03-07", "2026-03-08", "2026-03-09"]);
         let failed = [run("2026-03-08", false), run("2026-03-07", true)];
         assert_eq!(told(&failed), ["2026-03-08", "2026-03-09"]);
         assert_eq!(told(&[run("2026-03-08", false)]), ["2026-03-08", "2026-03-09"], "none has ever ended");
+        let by_hand = [run("2026-03-08", true), run("2026-03-06", false), run("2026-03-05", true)];
+        assert_eq!(told(&by_hand), ["2026-03-06", "2026-03-07", "2026-03-09"], "a later one that is done hides none");
         assert_eq!(told(&[run("2026-01-01", true)]).len(), 7, "no further back");
     }
 

@@ -150,30 +150,33 @@ pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Re
     let forget =
         "DELETE FROM point_difference WHERE member_id > $1 AND member_id <= $2 AND run_date = $3 AND NOT repaired";
     tx.execute_raw(statement(&**tx, forget, [from.into(), to.into(), date.into()])).await?;
-    // Three scans of a range and one sum over all: a join of sums would rest on a guess of how many there are.
+    // Four scans of a range and one sum over all: a join of sums would rest on a guess of how many there are.
     let insert = "
 INSERT INTO point_difference
-  (run_date, member_id, held, pending, reserved, owed, lots_held, lots_pending, moved, moved_reserved, repaired)
+  (run_date, member_id, held, pending, reserved, owed, lots_held, lots_pending, moved, moved_reserved, reservations, repaired)
 SELECT $3, member_id, CAST(sum(held) AS BIGINT), CAST(sum(pending) AS BIGINT), CAST(sum(reserved) AS BIGINT),
   CAST(sum(owed) AS BIGINT), CAST(sum(lots_held) AS BIGINT), CAST(sum(lots_pending) AS BIGINT), CAST(sum(moved) AS BIGINT),
-  CAST(sum(moved_reserved) AS BIGINT), $4
+  CAST(sum(moved_reserved) AS BIGINT), CAST(sum(reservations) AS BIGINT), $4
 FROM (
   SELECT member_id, available + pending AS held, pending, reserved, owed, 0 AS lots_held, 0 AS lots_pending, 0 AS moved,
-    0 AS moved_reserved
+    0 AS moved_reserved, 0 AS reservations
   FROM point_wallet WHERE member_id > $1 AND member_id <= $2
   UNION ALL
-  SELECT member_id, 0, 0, 0, 0, remaining, CASE WHEN pending THEN remaining ELSE 0 END, 0, 0
+  SELECT member_id, 0, 0, 0, 0, remaining, CASE WHEN pending THEN remaining ELSE 0 END, 0, 0, 0
   FROM point_lot WHERE remaining > 0 AND member_id > $1 AND member_id <= $2
   UNION ALL
-  SELECT member_id, 0, 0, 0, 0, 0, 0, amount, held
+  SELECT member_id, 0, 0, 0, 0, 0, 0, amount, held, 0
   FROM point_movement WHERE member_id > $1 AND member_id <= $2
+  UNION ALL
+  SELECT member_id, 0, 0, 0, 0, 0, 0, 0, 0, points
+  FROM point_spending WHERE state = 'RESERVED' AND member_id > $1 AND member_id <= $2
 ) AS parts
 GROUP BY member_id
 HAVING sum(held) <> sum(lots_held) OR sum(pending) <> sum(lots_pending) OR sum(held) - sum(owed) <> sum(moved)
-  OR sum(reserved) <> sum(moved_reserved)
+  OR sum(reserved) <> sum(moved_reserved) OR sum(reserved) <> sum(reservations)
 ON CONFLICT (run_date, member_id) DO UPDATE SET held = excluded.held, pending = excluded.pending, reserved = excluded.reserved,
   owed = excluded.owed, lots_held = excluded.lots_held, lots_pending = excluded.lots_pending, moved = excluded.moved,
-  moved_reserved = excluded.moved_reserved, repaired = excluded.repaired
+  moved_reserved = excluded.moved_reserved, reservations = excluded.reservations, repaired = excluded.repaired
 RETURNING member_id";
     let values = [from.into(), to.into(), date.into(), false.into()];
     let mut differ = members(&**tx, statement(&**tx, insert, values)).await?;
@@ -230,14 +233,14 @@ pub(super) async fn moved(tx: &Tx, members: &[MemberId]) -> Result<HashMap<Membe
     Ok(rows.into_iter().map(moved).collect())
 }
 
-/// Notes that wallets which differed on a day are right.
-pub(super) async fn note_repaired(tx: &Tx, date: Date, members: &[MemberId]) -> Result<(), Error> {
+/// Notes that wallets which differed are right, on whichever days they did.
+pub(super) async fn note_repaired(tx: &Tx, members: &[MemberId]) -> Result<(), Error> {
     if members.is_empty() {
         return Ok(());
     }
-    let places = places(2, members.len());
-    let update = format!("UPDATE point_difference SET repaired = true WHERE run_date = $1 AND member_id IN ({places})");
-    let values = std::iter::once(Value::from(date)).chain(members.iter().map(|member| Value::from(member.0)));
+    let places = places(1, members.len());
+    let update = format!("UPDATE point_difference SET repaired = true WHERE NOT repaired AND member_id IN ({places})");
+    let values = members.iter().map(|member| Value::from(member.0));
     tx.execute_raw(statement(&**tx, &update, values)).await?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
-use yeyak::proto::point::v1::EarnPointsRequest;
 use yeyak::proto::point::v1::point_movement::Cause;
+use yeyak::proto::point::v1::{EarnPointsRequest, ReservePointsRequest};
 use yeyak_server::kit::crash::How;
 use yeyak_server::kit::job::Job;
 use yeyak_server::point::{Counts, Order};
@@ -24,7 +24,7 @@ const TABLES: [(&str, &str); 6] = [
     ),
     ("point_spending", "id, state, given_back, pieces, wallet_version"),
     ("point_snapshot", "run_date, member_id, available, pending, reserved, owed, version"),
-    ("point_difference", "run_date, member_id, held, lots_held, moved, repaired"),
+    ("point_difference", "run_date, member_id, held, lots_held, moved, reservations, repaired"),
 ];
 
 fn day(text: &str) -> NaiveDate {
@@ -94,7 +94,7 @@ async fn desk() -> Desk {
             desk.admin.points().earn_points(earn).await.expect("earns");
             desk.yeyak.clock.advance(TimeDelta::milliseconds(1));
         }
-        let reserve = yeyak::proto::point::v1::ReservePointsRequest { member_id, points: 120, ..Default::default() };
+        let reserve = ReservePointsRequest { member_id, points: 120, ..Default::default() };
         desk.admin.points().reserve_points(reserve).await.expect("reserves");
     }
     desk.yeyak.clock.set("2026-03-03T05:00:00Z".parse().expect("an instant"));
@@ -274,6 +274,55 @@ async fn a_day_that_is_done_is_put_right_by_what_is_there_by_then() {
     desk.yeyak.check().await;
 }
 
+/// Guard: what is set aside is compared with the reservations too; where these disagree with the movements, nobody knows what is right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_whose_reservation_is_lost_is_told_and_left_as_it_is() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.reserve(120).await.expect("reserves");
+    desk.execute("UPDATE point_spending SET state = 'RELEASED'").await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+
+    desk.try_run(Order { repair: true, ..Order::of(day("2026-03-02")) }).await.expect("runs");
+
+    let told = desk.counts("2026-03-02").await;
+    assert_eq!((told.differences, told.repaired), (1, 0));
+    let found = "SELECT CAST(reserved AS TEXT) || ' ' || CAST(moved_reserved AS TEXT) || ' ' || CAST(reservations AS TEXT) \
+                 FROM point_difference";
+    assert_eq!(desk.lines(found).await, ["120 120 0"]);
+}
+
+/// Guard: what a run found before it was killed is put right too, by one that goes on with it and is asked to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_goes_on_puts_right_what_was_found_before() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.execute("UPDATE point_wallet SET available = available + 7").await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    desk.yeyak.platform.kit.crash.arm("points-daily.committed", How::Error);
+    desk.try_run(Order::of(day("2026-03-02"))).await.expect_err("is killed");
+
+    desk.try_run(Order { repair: true, ..Order::of(day("2026-03-02")) }).await.expect("runs");
+
+    let told = desk.counts("2026-03-02").await;
+    assert_eq!((told.differences, told.repaired), (1, 1));
+    desk.yeyak.check().await;
+}
+
+/// Guard: a wallet that is right is noted so on each day on which it differed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_is_put_right_is_so_on_every_day() {
+    let desk = Desk::differing().await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+
+    desk.try_run(Order { repair: true, warm: false, ..Order::of(day("2026-03-03")) }).await.expect("runs");
+
+    for date in ["2026-03-02", "2026-03-03"] {
+        let told = desk.counts(date).await;
+        assert_eq!((told.differences, told.repaired), (1, 1), "{date}");
+    }
+}
+
 /// Guard: a day is done once it is over; until then it is run as of now.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_is_not_over_is_run_again_when_it_is() {
@@ -309,6 +358,24 @@ async fn days_that_were_missed_are_made_up() {
 
     let days = "SELECT CAST(run_date AS TEXT) FROM point_snapshot ORDER BY run_date";
     assert_eq!(desk.lines(days).await, ["2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"]);
+}
+
+/// Guard: the schedule goes on behind a day that fails, and tells of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_fails_keeps_no_other_from_being_done() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+    desk.run("2026-03-02").await;
+    desk.yeyak.clock.advance(TimeDelta::days(2));
+    desk.yeyak.platform.kit.crash.arm("points-daily.done", How::Error);
+
+    desk.yeyak.platform.points.jobs()[0].run().await.expect_err("tells of it");
+
+    let days = "SELECT CAST(run_date AS TEXT) FROM point_snapshot ORDER BY run_date";
+    assert_eq!(desk.lines(days).await, ["2026-03-02", "2026-03-04"]);
+    assert_eq!(desk.run_as_scheduled().await, 1, "and tries it again");
+    assert_eq!(desk.lines(days).await, ["2026-03-02", "2026-03-03", "2026-03-04"]);
 }
 
 /// What a reader asks for is what the run has put at hand: the table is changed behind its back, and it shows what is kept.
