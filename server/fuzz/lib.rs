@@ -56,7 +56,7 @@ impl Target {
             .config()
             .expect("a configuration");
         let start = "2026-03-02T03:00:00Z".parse().expect("an instant");
-        let world = World { clock: Arc::new(ManualClock::at(start)), ids: Arc::new(Ids::seeded(1)) };
+        let world = World { clock: Arc::new(ManualClock::at(start)), ids: Arc::new(Ids::seeded(1)), ..World::default() };
         let platform = Platform::open(config, world).await.expect("opens");
         let server = platform.embedded().expect("composes");
         let client = Client::embedded(server.clone());

@@ -34,6 +34,7 @@ use crate::backend::{bus, cache, gate};
 use crate::booking::{self, BookingSettings, Bookings, ExpireJob};
 use crate::config::Config;
 use crate::coupon::Coupons;
+use crate::coupon::kind::Kinds;
 use crate::error::Error;
 use crate::inventory::Inventory;
 use crate::kit::Kit;
@@ -52,18 +53,20 @@ use crate::stay::Stays;
 /// The file of the secrets, which the first start makes.
 const KEYS: &str = "keys.json";
 
-/// Time and chance of a server; tests give their own.
+/// Time and chance of a server, and what it knows beside its configuration; tests give their own.
 #[derive(Clone, Debug)]
 pub struct World {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids and chance.
     pub ids: Arc<Ids>,
+    /// The benefits and conditions that coupon policies are made of. All processes of an installation have the same.
+    pub kinds: Kinds,
 }
 
 impl Default for World {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), ids: Arc::new(Ids::random()) }
+        Self { clock: Arc::new(SystemClock), ids: Arc::new(Ids::random()), kinds: Kinds::standard() }
     }
 }
 
@@ -180,6 +183,7 @@ impl Platform {
         }
         let gate = gate::open(redis.as_ref());
         let coupons = Coupons::new(kit.clone(), gate, bus.clone(), leases.clone(), stop.tasks.clone());
+        let coupons = coupons.with_kinds(world.kinds);
         let cache = cache::open(redis.as_ref(), kit.clock.clone())?;
         let runs = match config.job_database_settings() {
             Some(settings) => Some(Db::open(&settings).await?),

@@ -32,7 +32,9 @@ mod stage;
 mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use moka::future::Cache;
 use tokio_util::task::TaskTracker;
 
 pub use self::check::INVARIANTS;
@@ -54,6 +56,10 @@ use crate::kit::job::Job;
 use crate::kit::lease::Leases;
 use crate::kit::violation::Violations;
 
+/// Of how many policies the count of places is kept, and for how long.
+const COUNTS: u64 = 1_000;
+const COUNT_LIFE: Duration = Duration::from_secs(2);
+
 /// The coupons of this installation.
 #[derive(Clone, Debug)]
 pub struct Coupons {
@@ -66,6 +72,8 @@ pub struct Coupons {
     lines: Arc<Lines>,
     openings: Arc<Openings>,
     ends: Arc<Ends>,
+    /// How many places of policies rows have, while their gates are closed.
+    place_counts: Cache<PolicyId, u64>,
     kinds: Arc<Kinds>,
     /// By whom coupons are held.
     pub(crate) held: Held,
@@ -77,8 +85,14 @@ impl Coupons {
     pub fn new(kit: Kit, gate: Arc<dyn Gate>, bus: Arc<dyn Bus>, leases: Leases, tasks: TaskTracker) -> Self {
         issue::describe();
         let (lines, openings, ends) = (Arc::default(), Arc::default(), Arc::default());
+        let place_counts = Cache::builder().max_capacity(COUNTS).time_to_live(COUNT_LIFE).build();
         let kinds = Arc::new(Kinds::standard());
-        Self { kit, gate, bus, leases, tasks, lines, openings, ends, kinds, held: Held::default() }
+        Self { kit, gate, bus, leases, tasks, lines, openings, ends, place_counts, kinds, held: Held::default() }
+    }
+
+    /// With other kinds of benefits and conditions than those that Yeyak comes with.
+    pub fn with_kinds(self, kinds: Kinds) -> Self {
+        Self { kinds: Arc::new(kinds), ..self }
     }
 
     /// What a policy means.

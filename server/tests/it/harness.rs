@@ -16,6 +16,7 @@ use yeyak::{Client, Options};
 use yeyak_server::backend::provider::simulator::Fault;
 use yeyak_server::backend::provider::{Answer, Confirm};
 use yeyak_server::config::{Config, Sources};
+use yeyak_server::coupon::kind::Kinds;
 use yeyak_server::error::Unavailable;
 use yeyak_server::kit::clock::{ManualClock, Time};
 use yeyak_server::kit::id::Ids;
@@ -172,8 +173,13 @@ impl Yeyak {
 
     /// One over an installation.
     pub(crate) async fn on(installation: Installation, start: Time) -> Self {
+        Self::knowing(Kinds::standard(), installation, start).await
+    }
+
+    /// One that knows other kinds of coupons than Yeyak comes with.
+    pub(crate) async fn knowing(kinds: Kinds, installation: Installation, start: Time) -> Self {
         let clock = Arc::new(ManualClock::at(start));
-        let world = World { clock: clock.clone(), ids: Arc::new(Ids::seeded(1)) };
+        let world = World { clock: clock.clone(), ids: Arc::new(Ids::seeded(1)), kinds };
         let platform = Platform::open(installation.config(), world).await.expect("opens");
         platform.start_http();
         let client = Client::embedded_with(platform.embedded().expect("composes"), Options::default().attempts(1));

@@ -62,7 +62,7 @@ async fn serve(folder: &TempDir, own: &Certified, callers: Option<&Authority>) -
     if let Some(callers) = callers {
         sources = sources.with("tls.client_authority", file("callers.pem", &callers.pem()));
     }
-    let world = World { clock: Arc::new(SystemClock), ids: Arc::new(Ids::seeded(1)) };
+    let world = World { clock: Arc::new(SystemClock), ids: Arc::new(Ids::seeded(1)), ..World::default() };
     let platform = Platform::open(sources.config().expect("a configuration"), world).await.expect("opens");
     Serving::start(platform).await
 }

@@ -3,6 +3,7 @@
 mod budget;
 mod dates;
 mod hold;
+mod kind;
 mod late;
 
 use chrono::NaiveDate;
@@ -119,7 +120,10 @@ pub(super) struct Stage {
 }
 
 pub(super) async fn stage(plan: Plan) -> Stage {
-    let yeyak = Yeyak::new().await;
+    staged(Yeyak::new().await, plan).await
+}
+
+pub(super) async fn staged(yeyak: Yeyak, plan: Plan) -> Stage {
     let place = yeyak.place(plan).await;
     let (member, admin) = (yeyak.member().await, yeyak.admin().await);
     Stage { yeyak, place, member, admin }
