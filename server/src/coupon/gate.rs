@@ -59,17 +59,13 @@ impl Coupons {
         }
     }
 
-    /// How many places of a first-come policy are left: by its gate or, while that is closed, by the rows. None when there is no
-    /// end of them, or nobody can say just now.
+    /// How many places of a first-come policy are left: by its gate or, while that is closed, by the rows, as they were a moment
+    /// ago. None when there is no end of them, or nobody can say just now.
     pub(super) async fn remaining(&self, policy: &Policy) -> Option<u64> {
-        let of_rows = async |total: u64| {
-            let taken = store::receipt::place_count(self.kit.db.read(), policy.id).await?;
-            Ok::<_, Error>(total.saturating_sub(taken))
-        };
         let left = async {
             match (self.gate.remaining(policy.id.0).await?, policy.offer.total) {
                 (Some(remaining), _) => Ok(remaining.left),
-                (None, Some(total)) => Ok(Some(of_rows(total).await?)),
+                (None, Some(total)) => Ok(Some(total.saturating_sub(self.place_count(policy.id).await?))),
                 (None, None) => Ok(None),
             }
         };
@@ -77,6 +73,12 @@ impl Coupons {
             tracing::debug!(policy.id = %policy.id, "nobody can say what is left of {}: {error}", policy.id);
             None
         })
+    }
+
+    /// How many places of a policy rows have, which everyone may ask: they are counted once for all who do so within a moment.
+    async fn place_count(&self, policy: PolicyId) -> Result<u64, Error> {
+        let count = store::receipt::place_count(self.kit.db.read(), policy);
+        self.place_counts.try_get_with(policy, count).await.map_err(|error| Error::clone(&error))
     }
 
     /// Gives a place that a receipt of a first-come policy had back to its gate. The rows have it back already: a gate that does
@@ -167,7 +169,8 @@ impl Coupons {
                 return Err(CouponError::GateClosed(policy).into());
             }
             sleep(LOOK).await;
-            if self.gate.remaining(policy.0).await?.is_some() && self.is_since(policy, since).await? {
+            let opened = self.gate.remaining(policy.0).await?;
+            if opened.is_some_and(|opened| since.is_none_or(|since| opened.epoch > since)) {
                 return Ok(());
             }
         }
@@ -176,12 +179,6 @@ impl Coupons {
             tracing::debug!(policy.id = %policy, "a lease could not be given up, and runs out by itself: {error}");
         }
         done
-    }
-
-    async fn is_since(&self, policy: PolicyId, since: Option<i64>) -> Result<bool, Error> {
-        let Some(since) = since else { return Ok(true) };
-        let policy = store::policy::find(self.kit.db.read(), policy).await?;
-        Ok(policy.is_none_or(|policy| policy.gate_epoch > since))
     }
 
     /// Builds a gate from the rows.
@@ -232,8 +229,16 @@ impl Coupons {
         }
         // Read now, behind the beginning: what changes from here on is told to the gate itself.
         let terms = store::policy::find(conn, policy).await?.ok_or_else(|| NotFound::new("coupon_policy", policy))?;
-        let lacks = store::receipt::some_lost_their_places(conn, policy).await?;
-        let open = Step::Open { terms: &terms.terms(), count, lacks };
+        let mut behind = uuid::Uuid::nil();
+        loop {
+            let page = store::receipt::who_lost_places(conn, policy, behind, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            behind = *last;
+            if self.gate.rebuild(policy.0, epoch, Step::TakenBack(&page)).await? == Progress::Superseded {
+                return Ok((Progress::Superseded, count));
+            }
+        }
+        let open = Step::Open { terms: &terms.terms(), count };
         Ok((self.gate.rebuild(policy.0, epoch, open).await?, count))
     }
 }

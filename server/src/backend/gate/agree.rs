@@ -63,8 +63,10 @@ pub(super) async fn they_agree(one: Arc<dyn Gate>, other: Arc<dyn Gate>, seed: u
                     }
                 }
                 let terms = any_terms(&mut rng, version);
-                let open = Step::Open { terms: &terms, count: rows.len() as u64, lacks: rng.random() };
-                for step in [Step::Begin, Step::Accepted(&rows), open].into_iter().take(rng.random_range(1..=4)) {
+                let open = Step::Open { terms: &terms, count: rows.len() as u64 };
+                let lacking: Vec<_> = (0..rng.random_range(0..3)).map(|_| any(&mut rng).member).collect();
+                let steps = [Step::Begin, Step::Accepted(&rows), Step::TakenBack(&lacking), open];
+                for step in steps.into_iter().take(rng.random_range(1..=5)) {
                     let progress = one.rebuild(POLICY, epoch, step).await.expect("answers");
                     let same = other.rebuild(POLICY, epoch, step).await.expect("answers");
                     assert_eq!(progress, same, "{}", told(format!("{step:?}")));

@@ -32,8 +32,8 @@ struct One {
     members: HashMap<Uuid, Vec<Held>>,
     /// How many of their places rows are known to have.
     kept: u64,
-    /// Whether rows have requests that it does not know of: their places were taken back.
-    lacks: bool,
+    /// Who has rows whose requests it does not know of: their places were taken back.
+    lacking: HashSet<Uuid>,
     /// What was given back while the rebuild had not come to it.
     released: HashSet<Uuid>,
     loaded: u64,
@@ -63,7 +63,8 @@ impl Gate for MemoryGate {
     async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error> {
         Ok(self.with(|gates| match gates.get_mut(&policy) {
             Some(gate) if gate.is_open => {
-                let is_complete = gate.kept == gate.taken() && !gate.lacks;
+                let is_complete =
+                    gate.kept == gate.taken() && !takers.iter().any(|taker| gate.lacking.contains(&taker.member));
                 Answers { each: takers.iter().map(|taker| gate.take(*taker, now)).collect(), is_complete }
             }
             _ => Answers { each: vec![Err(Refused::Closed); takers.len()], is_complete: false },
@@ -91,9 +92,8 @@ impl Gate for MemoryGate {
         Ok(self.with(|gates| match step {
             Step::Begin => begin(gates, policy, epoch),
             Step::Accepted(accepted) => with_epoch(gates, policy, epoch, |gate| gate.load(accepted)),
-            Step::Open { terms, count, lacks } => {
-                with_epoch(gates, policy, epoch, |gate| gate.open(terms, count, lacks))
-            }
+            Step::TakenBack(members) => with_epoch(gates, policy, epoch, |gate| gate.lack(members)),
+            Step::Open { terms, count } => with_epoch(gates, policy, epoch, |gate| gate.open(terms, count)),
         }))
     }
 }
@@ -168,7 +168,9 @@ impl One {
         {
             held.token = token;
         }
-        self.lacks |= outcome == Outcome::TakenBack;
+        if outcome == Outcome::TakenBack {
+            self.lacking.insert(member);
+        }
         let at = mine.iter().position(|held| held.token == token);
         match (outcome, at) {
             (Outcome::Unknown, _) => {}
@@ -205,6 +207,7 @@ impl One {
         let terms = self.terms?;
         let taken = self.taken();
         Some(Remaining {
+            epoch: self.epoch,
             version: terms.version,
             left: terms.total.map(|total| total.saturating_sub(self.highest) + (self.highest - taken)),
             taken,
@@ -240,7 +243,15 @@ impl One {
         Progress::Done
     }
 
-    fn open(&mut self, terms: &Terms, count: u64, lacks: bool) -> Progress {
+    fn lack(&mut self, members: &[Uuid]) -> Progress {
+        if self.is_open {
+            return Progress::Superseded;
+        }
+        self.lacking.extend(members);
+        Progress::Done
+    }
+
+    fn open(&mut self, terms: &Terms, count: u64) -> Progress {
         if self.is_open {
             return Progress::Done;
         }
@@ -250,7 +261,6 @@ impl One {
         if self.terms.is_none_or(|known| known.version < terms.version) {
             self.terms = Some(*terms);
         }
-        self.lacks |= lacks;
         self.is_open = true;
         Progress::Done
     }

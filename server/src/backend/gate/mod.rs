@@ -53,7 +53,7 @@ pub trait Gate: Debug + Send + Sync + 'static {
     /// What is left, unless the gate is closed.
     async fn remaining(&self, policy: Uuid) -> Result<Option<Remaining>, Error>;
 
-    /// Rebuilds a gate in steps: [`Step::Begin`], then any number of [`Step::Accepted`], then [`Step::Open`]. From the first to
+    /// Rebuilds a gate in steps: [`Step::Begin`], then any number of [`Step::Accepted`] and [`Step::TakenBack`], then [`Step::Open`]. From the first to
     /// the last the gate is closed. Read the rows, and the row of the terms, after `Begin` has returned. Each attempt has an
     /// epoch of its own, above all before it; the attempt with the highest prevails, and the others are told so.
     async fn rebuild(&self, policy: Uuid, epoch: i64, step: Step<'_>) -> Result<Progress, Error>;
@@ -64,8 +64,9 @@ pub trait Gate: Debug + Send + Sync + 'static {
 pub struct Answers {
     /// To each.
     pub each: Vec<Answer>,
-    /// Whether it knew of every place that it had given whose it is by a row, and has told it nobody's since. Where it did not, a
-    /// row may have a request that it refused: who asks once more for what they have, or had, is then known to the rows alone.
+    /// Whether it knew of every place that it had given whose it is by a row, and of every request of these takers that a row has.
+    /// Where it did not, a row may have a request that it refused: who asks once more for what they have, or had, is then known
+    /// to the rows alone.
     pub is_complete: bool,
 }
 
@@ -181,6 +182,8 @@ pub enum Changed {
 /// What is left of a sale.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Remaining {
+    /// The epoch of the rebuild that opened the gate.
+    pub epoch: i64,
     /// The version of the terms in force.
     pub version: i64,
     /// How many places are left; none when there is no end of them.
@@ -209,6 +212,8 @@ pub enum Step<'a> {
     Begin,
     /// Some of the accepted places, in ascending order of the place over all of these steps.
     Accepted(&'a [Accepted]),
+    /// Some of the members who have rows that lost their places: their requests are known to the rows alone.
+    TakenBack(&'a [Uuid]),
     /// Opens the gate under these terms, or newer ones that it was told of meanwhile. Tells how many accepted places there were,
     /// so that a gate that lacks one stays closed.
     Open {
@@ -216,8 +221,6 @@ pub enum Step<'a> {
         terms: &'a Terms,
         /// How many accepted places there were.
         count: u64,
-        /// Whether rows have lost their places: their requests are known to the rows alone.
-        lacks: bool,
     },
 }
 

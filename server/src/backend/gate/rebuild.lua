@@ -22,13 +22,17 @@ if head[1] ~= 'building' then return 0 end
 
 if step == 'open' then
   if tonumber(head[5]) ~= tonumber(ARGV[3]) then return 0 end
-  if ARGV[4] == '1' then redis.call('HSET', gate, 'lacks', '1') end
-  if tonumber(ARGV[5]) > tonumber(head[6]) then
-    redis.call('HSET', gate, 'version', ARGV[5], 'total', ARGV[6], 'limit', ARGV[7],
-      'start', ARGV[8], 'end', ARGV[9], 'sale', ARGV[10])
+  if tonumber(ARGV[4]) > tonumber(head[6]) then
+    redis.call('HSET', gate, 'version', ARGV[4], 'total', ARGV[5], 'limit', ARGV[6],
+      'start', ARGV[7], 'end', ARGV[8], 'sale', ARGV[9])
   end
   redis.call('HSET', gate, 'state', 'open')
   keep(gate)
+  return 1
+end
+
+if step == 'taken_back' then
+  for at = 3, #ARGV do lack(gate, ARGV[at]) end
   return 1
 end
 

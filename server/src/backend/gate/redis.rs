@@ -105,9 +105,10 @@ impl Gate for RedisGate {
 
     async fn remaining(&self, policy: Uuid) -> Result<Option<Remaining>, Error> {
         let told = self.numbers(&REMAINING, policy, Vec::new()).await?;
-        let [version, total, highest, free, kept] = told[..] else { return Ok(None) };
+        let [epoch, version, total, highest, free, kept] = told[..] else { return Ok(None) };
         let left = (total != NONE).then(|| (total - highest).max(0) + free);
         Ok(Some(Remaining {
+            epoch,
             version,
             left: left.map(count).transpose()?,
             taken: count(highest - free)?,
@@ -132,8 +133,18 @@ impl Gate for RedisGate {
                 }
                 Ok(Progress::Done)
             }
-            Step::Open { terms, count, lacks } => {
-                let mut arguments = vec!["open".into(), epoch.into(), number(count)?, i64::from(lacks).into()];
+            Step::TakenBack(members) => {
+                for chunk in members.chunks(CHUNK) {
+                    let mut arguments = vec!["taken_back".into(), epoch.into()];
+                    arguments.extend(chunk.iter().map(|member| text(*member)));
+                    if self.step(policy, arguments).await? == Progress::Superseded {
+                        return Ok(Progress::Superseded);
+                    }
+                }
+                Ok(Progress::Done)
+            }
+            Step::Open { terms, count } => {
+                let mut arguments = vec!["open".into(), epoch.into(), number(count)?];
                 arguments.extend(arguments_of(terms));
                 self.step(policy, arguments).await
             }
@@ -239,7 +250,7 @@ mod tests {
         };
         let change = async |terms| gate.change(POLICY, &terms).await.expect("answers");
         gate.rebuild(POLICY, 1, Step::Begin).await.expect("answers");
-        gate.rebuild(POLICY, 1, Step::Open { terms: &terms(2), count: 0, lacks: false }).await.expect("answers");
+        gate.rebuild(POLICY, 1, Step::Open { terms: &terms(2), count: 0 }).await.expect("answers");
         assert_eq!(left().await, None, "the sale never ends");
 
         let in_an_hour = Some(SystemClock.now() + TimeDelta::hours(1));

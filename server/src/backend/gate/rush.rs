@@ -97,7 +97,7 @@ impl Rush {
         if self.gate.rebuild(POLICY, epoch, Step::Accepted(&rows)).await? == Progress::Superseded {
             return Ok(Progress::Superseded);
         }
-        let open = Step::Open { terms: &terms(TOTAL), count: rows.len() as u64, lacks: false };
+        let open = Step::Open { terms: &terms(TOTAL), count: rows.len() as u64 };
         self.gate.rebuild(POLICY, epoch, open).await
     }
 

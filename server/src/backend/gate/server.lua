@@ -40,6 +40,12 @@ local function text_of(places)
   return table.concat(parts)
 end
 
+-- A member has a row whose request the gate does not know of. Whether there is such a member is kept by itself: where there is
+-- none, nobody is looked for.
+local function lack(gate, member)
+  redis.call('HSET', gate, 'lacks', '1', 'l' .. member, '1')
+end
+
 -- Places below the highest that nobody has are kept as ranges, newest last: f1 = '3-7', f2 = '12-12'.
 local function push_free(gate, low, high)
   local range = redis.call('HINCRBY', gate, 'ranges', 1)

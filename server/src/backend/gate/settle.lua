@@ -8,7 +8,7 @@ for at = 1, #ARGV, 3 do
   local mine, found = places_of(redis.call('HGET', gate, field)), nil
   local place, is_free = tonumber(outcome), outcome == 'released' or outcome == 'taken_back'
   -- The request has a row, which is all that knows of it.
-  if outcome == 'taken_back' then redis.call('HSET', gate, 'lacks', '1') end
+  if outcome == 'taken_back' then lack(gate, ARGV[at]) end
   for index, it in ipairs(mine) do
     if it.place == place then it.token = token end
   end

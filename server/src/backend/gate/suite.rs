@@ -86,7 +86,7 @@ async fn open(gate: &Arc<dyn Gate>, terms: &Terms) {
 
 async fn rebuild(gate: &Arc<dyn Gate>, epoch: i64, rows: &[Accepted], terms: &Terms) {
     let count = rows.len() as u64;
-    for step in [Step::Begin, Step::Accepted(rows), Step::Open { terms, count, lacks: false }] {
+    for step in [Step::Begin, Step::Accepted(rows), Step::Open { terms, count }] {
         assert_eq!(gate.rebuild(POLICY, epoch, step).await.expect("answers"), Progress::Done, "{step:?}");
     }
 }
@@ -127,7 +127,7 @@ pub(super) async fn it_is_closed_until_it_is_opened(gate: Arc<dyn Gate>) {
 
     assert_eq!(take(&gate, taker(1)).await, Ok(Place { place: 1, ordinal: 1 }));
     let left = gate.remaining(POLICY).await.expect("answers");
-    assert_eq!(left, Some(Remaining { version: 1, left: Some(0), taken: 1, kept: 0 }));
+    assert_eq!(left, Some(Remaining { epoch: 1, version: 1, left: Some(0), taken: 1, kept: 0 }));
 }
 
 /// Guards: one script for the decision and its write (in memory, the lock); the token in the member's field.
@@ -230,7 +230,9 @@ pub(super) async fn a_place_that_was_given_back_is_given_once_more(gate: Arc<dyn
     gate.settle(POLICY, &[settled(taker(2), Outcome::TakenBack)]).await.expect("answers");
     let left = gate.remaining(POLICY).await.expect("answers").expect("open");
     assert_eq!((left.left, left.taken, left.kept), (Some(1), 1, 1));
-    assert!(!gate.take(POLICY, &[other], now()).await.expect("answers").is_complete);
+    assert!(gate.take(POLICY, &[other], now()).await.expect("answers").is_complete, "of others all is known");
+    let theirs = again(2, 77);
+    assert!(!gate.take(POLICY, &[other, theirs], now()).await.expect("answers").is_complete);
 }
 
 /// Guard: the token is changed with the place, without which nobody could give it back.

@@ -1,6 +1,6 @@
 -- KEYS[1]: the gate. ARGV: now in ms, then member and token of each taker.
--- Answers whether a row is known of every place that was given, and lost by none, then code, place and ordinal for each taker; nothing when the
--- gate is closed.
+-- Answers whether a row is known of every place that was given, and every request of these takers that has one, then code, place
+-- and ordinal for each taker; nothing when the gate is closed.
 local PLACE, NOT_STARTED, ENDED, PAUSED, SOLD_OUT, ALREADY_YOURS, OVER_LIMIT = 1, 2, 3, 4, 5, 6, 7
 
 local gate = KEYS[1]
@@ -27,7 +27,14 @@ for at = 2, #ARGV, 2 do fields[#fields + 1] = 'm' .. ARGV[at] end
 local known = redis.call('HMGET', gate, unpack(fields))
 -- A member may be there more than once.
 local held, changed = {}, {}
-local is_complete = tonumber(terms[10]) == highest - tonumber(terms[9]) and not terms[11]
+local is_complete = tonumber(terms[10]) == highest - tonumber(terms[9])
+if terms[11] then
+  local lacking = {}
+  for at = 2, #ARGV, 2 do lacking[#lacking + 1] = 'l' .. ARGV[at] end
+  for _, lacks in ipairs(redis.call('HMGET', gate, unpack(lacking))) do
+    if lacks then is_complete = false end
+  end
+end
 local answers = { is_complete and 1 or 0 }
 
 local function answer(code, place, ordinal)

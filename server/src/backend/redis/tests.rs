@@ -196,7 +196,7 @@ async fn every_script_reaches_its_keys_in_a_cluster() {
             end_time: None,
             sale: gate::Sale::Open,
         };
-        for step in [Step::Begin, Step::Accepted(&[]), Step::Open { terms: &terms, count: 0, lacks: false }] {
+        for step in [Step::Begin, Step::Accepted(&[]), Step::Open { terms: &terms, count: 0 }] {
             gate.rebuild(id, 1, step).await.expect("answers");
         }
         let taken = gate.take(id, &[Taker { member: id, token: id }], clock.now()).await.expect("answers");

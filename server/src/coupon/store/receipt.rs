@@ -211,18 +211,24 @@ pub(in crate::coupon) async fn place_count(conn: &impl ConnectionTrait, policy: 
     Ok(of_policy(policy).filter(Column::Place.is_not_null()).count(conn).await?)
 }
 
-/// Whether receipts of a policy had places, and have them no more. What a gift was written for never had one.
-pub(in crate::coupon) async fn some_lost_their_places(
+/// Some members whose receipts of a policy had places, and have them no more, behind one of them in the order of their ids. What a
+/// gift was written for never had one.
+pub(in crate::coupon) async fn who_lost_places(
     conn: &impl ConnectionTrait,
     policy: PolicyId,
-) -> Result<bool, Error> {
-    Ok(of_policy(policy)
+    behind: Uuid,
+    limit: u64,
+) -> Result<Vec<Uuid>, Error> {
+    let rows = of_policy(policy)
         .filter(Column::Place.is_null())
         .filter(Column::GiftOf.is_null())
-        .limit(1)
-        .one(conn)
-        .await?
-        .is_some())
+        .filter(Column::MemberId.gt(behind))
+        .select_only()
+        .column(Column::MemberId)
+        .distinct()
+        .order_by_asc(Column::MemberId)
+        .limit(limit);
+    Ok(rows.into_tuple().all(conn).await?)
 }
 
 /// The highest place that a row of a policy has; 0 for none.

@@ -19,7 +19,7 @@ pub(in crate::backend::gate) async fn a_rebuild_knows_what_rows_prove_and_gives_
     rebuild(&gate, 2, &rows, &terms(2_000)).await;
 
     let left = gate.remaining(POLICY).await.expect("answers");
-    assert_eq!(left, Some(Remaining { version: 1, left: Some(1_500), taken: 500, kept: 500 }));
+    assert_eq!(left, Some(Remaining { epoch: 2, version: 1, left: Some(1_500), taken: 500, kept: 500 }));
     for row in [&rows[0], &rows[499]] {
         assert_eq!(take(&gate, Taker { member: row.member, token: row.token }).await, Ok(row.place));
         let other = Taker { member: row.member, token: Uuid::from_u128(5) };
@@ -41,7 +41,7 @@ pub(in crate::backend::gate) async fn a_rebuild_is_repeatable_and_the_newest_pre
         let gate = gate.clone();
         async move { gate.rebuild(POLICY, epoch, step).await.expect("answers") }
     };
-    let opening = |count| Step::Open { terms: &terms, count, lacks: false };
+    let opening = |count| Step::Open { terms: &terms, count };
 
     for each in [Step::Begin, Step::Begin, Step::Accepted(&rows), Step::Begin, Step::Accepted(&rows)] {
         assert_eq!(step(5, each).await, Progress::Done, "{each:?}");
@@ -60,7 +60,7 @@ pub(in crate::backend::gate) async fn a_rebuild_is_repeatable_and_the_newest_pre
         assert_eq!(step(5, each).await, Progress::Superseded, "{each:?}");
     }
     let left = gate.remaining(POLICY).await.expect("answers");
-    assert_eq!(left, Some(Remaining { version: 1, left: Some(1), taken: 3, kept: 2 }));
+    assert_eq!(left, Some(Remaining { epoch: 5, version: 1, left: Some(1), taken: 3, kept: 2 }));
     assert_eq!(step(6, Step::Begin).await, Progress::Done);
     assert_eq!(take(&gate, taker(10)).await, Err(Refused::Closed), "closed while it is rebuilt");
 }
@@ -85,12 +85,17 @@ pub(in crate::backend::gate) async fn what_happens_during_a_rebuild_counts(gate:
     let paused = Terms { version: 2, sale: Sale::Paused, ..terms(10) };
     assert_eq!(gate.change(POLICY, &paused).await.expect("answers"), Changed::Closed);
     step(Step::Accepted(&rows[1..])).await;
-    step(Step::Open { terms: &terms(10), count: 3, lacks: false }).await;
+    let lacking = [taker(5).member];
+    step(Step::TakenBack(&lacking)).await;
+    step(Step::Open { terms: &terms(10), count: 3 }).await;
 
     assert_eq!(take(&gate, taker(4)).await, Err(Refused::Paused), "the newer terms prevail");
     let left = gate.remaining(POLICY).await.expect("answers");
-    assert_eq!(left, Some(Remaining { version: 2, left: Some(9), taken: 1, kept: 1 }));
-    assert!(!gate.take(POLICY, &[taker(2)], now()).await.expect("answers").is_complete, "a row has lost its place");
+    assert_eq!(left, Some(Remaining { epoch: 2, version: 2, left: Some(9), taken: 1, kept: 1 }));
+    for (number, is_complete) in [(2, true), (3, false), (5, false)] {
+        let answers = gate.take(POLICY, &[taker(number)], now()).await.expect("answers");
+        assert_eq!(answers.is_complete, is_complete, "a row of {number} has lost its place");
+    }
 }
 
 pub(in crate::backend::gate) async fn an_occupied_place_is_given_to_nobody(gate: Arc<dyn Gate>) {
@@ -120,7 +125,7 @@ pub(in crate::backend::gate) async fn newer_terms_do_not_open_a_gate_that_is_reb
     assert_eq!(gate.remaining(POLICY).await.expect("answers"), None);
     step(Step::Accepted(&rows)).await;
     assert_eq!(take(&gate, taker(1)).await, Err(Refused::Closed));
-    step(Step::Open { terms: &terms(10), count: 1, lacks: false }).await;
+    step(Step::Open { terms: &terms(10), count: 1 }).await;
     assert_eq!(take(&gate, taker(1)).await, Ok(Place { place: 2, ordinal: 1 }));
     assert_eq!(take(&gate, taker(3)).await, Err(Refused::SoldOut));
 }
@@ -136,7 +141,7 @@ pub(in crate::backend::gate) async fn a_free_place_above_a_total_that_has_shrunk
     // The highest place is given back, and then the total lowered below it, behind the reading of the rows.
     gate.settle(POLICY, &[settled(taker(2), Outcome::Released)]).await.expect("answers");
     step(Step::Accepted(&rows)).await;
-    step(Step::Open { terms: &terms(3), count: 2, lacks: false }).await;
+    step(Step::Open { terms: &terms(3), count: 2 }).await;
 
     let given = places(gate.take(POLICY, &(10..20).map(taker).collect::<Vec<_>>(), now()).await.expect("answers").each);
 

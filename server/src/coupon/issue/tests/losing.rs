@@ -11,6 +11,7 @@ use super::stage::{Stage, accepted, ask, process, reason, refused};
 use crate::backend::gate::{MemoryGate, Refused};
 use crate::coupon::keep::GatesJob;
 use crate::coupon::model::ReceiptState;
+use crate::coupon::store;
 use crate::error::ErrorReason;
 use crate::kit::crash::How;
 use crate::kit::job::Job;
@@ -393,11 +394,17 @@ async fn what_is_left_is_known_while_the_gate_is_closed() {
 async fn a_gate_that_nobody_has_built_again_is_not_said_to_be() {
     let stage = Stage::new().await;
     let policy = &stage.open(|_| {}).await;
-    let other = stage.beside(52);
+    let other = process(&stage.yeyak, stage.coupons.gate.clone(), 52);
     assert!(other.leases.hold(&format!("gate of {}", policy.id)).await.expect("asks").is_some());
 
-    let refused =
-        stage.coupons.rebuild_gate(policy).await.expect_err("another has the lease, and the gate is as it was");
+    let refusal = async |why| stage.coupons.rebuild_gate(policy).await.expect_err(why).reason();
+    let idle = refusal("another has the lease, and the gate is as it was").await;
+    // And now it has died behind its first step.
+    let stopped = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        store::policy::next_epoch(&stage.coupons.kit.db, policy.id).await
+    };
+    let (epoch, begun) = tokio::join!(stopped, refusal("another has an epoch, and the gate is as it was"));
     let (built, waited) = tokio::join!(
         async {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -406,6 +413,9 @@ async fn a_gate_that_nobody_has_built_again_is_not_said_to_be() {
         stage.coupons.rebuild_gate(policy),
     );
 
-    assert_eq!(refused.reason(), ErrorReason::CouponGateClosed);
+    assert_eq!(
+        (idle, begun, epoch.expect("writes")),
+        (ErrorReason::CouponGateClosed, ErrorReason::CouponGateClosed, 2)
+    );
     assert!(built.is_ok() && waited.is_ok(), "{built:?} {waited:?}");
 }
