@@ -1,5 +1,6 @@
 //! Creating a booking: every night is held, or none.
 
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::error::BookingError;
@@ -12,7 +13,7 @@ use crate::coupon::best::AT_MOST as COUPONS;
 use crate::error::Error;
 use crate::inventory::{InventoryError, Wanted};
 use crate::kit::caller::Member;
-use crate::kit::id::BookingId;
+use crate::kit::id::{BookingId, MemberId};
 use crate::kit::idempotency::{Record, Reply, RequestKey};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
@@ -121,10 +122,7 @@ impl Bookings {
                     currency: booking.total.currency,
                     until: booking.expire_time,
                 };
-                if !booking.discounts.is_empty() {
-                    let has_booked = store::has_booked(&*tx, caller.id).await?;
-                    self.coupons.may_be_first(&tx, holder, &booking.discounts, has_booked).await?;
-                }
+                self.may_be_first(&tx, booking).await?;
                 self.coupons.hold(&tx, holder, &booking.discounts, &actor).await?;
                 let holder =
                     point::apply::Holder { booking: booking.id, member: caller.id, until: booking.expire_time };
@@ -137,6 +135,27 @@ impl Bookings {
                 }
             })
             .await
+    }
+
+    /// Refuses coupons that are for a first booking where this is not the member's. Their bookings come one after the other here.
+    pub(super) async fn may_be_first(&self, tx: &Tx, booking: &Booking) -> Result<(), Error> {
+        if booking.discounts.is_empty() || self.is_first(&**tx, booking.member, Some(booking.id)).await? {
+            return Ok(());
+        }
+        self.coupons.refuse_first(tx, &booking.discounts).await
+    }
+
+    /// Whether a booking is the first of a member, and no other may become it: none was ever paid, nor has any a coupon that is for
+    /// the first.
+    pub(super) async fn is_first(
+        &self,
+        conn: &impl ConnectionTrait,
+        member: MemberId,
+        booking: Option<BookingId>,
+    ) -> Result<bool, Error> {
+        // In this order: one that is paid between the two is found by the second.
+        let may_another = self.coupons.holds_first(conn, member, booking).await?;
+        Ok(!may_another && !store::has_booked(conn, member).await?)
     }
 
     /// Nothing to pay goes the same way as a payment, without a provider.

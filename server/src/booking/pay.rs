@@ -111,10 +111,8 @@ impl Payable for Bookings {
         }
         match before.late_payment {
             LatePayment::Refund => Ok(Received::GiveBack),
-            // For a stay that is over it came too late.
-            LatePayment::AcceptIfAvailable if before.blocked(Event::AcceptLate, now).is_some() => {
-                Ok(Received::GiveBack)
-            }
+            // For a stay that is over it came too late, whoever would decide.
+            _ if before.blocked(Event::AcceptLate, now).is_some() => Ok(Received::GiveBack),
             LatePayment::Manual => Ok(Received::Undecided),
             LatePayment::AcceptIfAvailable => {
                 // Written down first: whatever becomes of the money, the hold is over.
@@ -267,6 +265,8 @@ impl Bookings {
     /// An expired booking takes its nights again, if they are free.
     async fn take_again(&self, tx: &Tx, before: &Booking, amount: Money, actor: &Actor) -> Result<(), Error> {
         self.points.may_take_again(tx, before.id).await?;
+        // Another may have become the first meanwhile.
+        self.may_be_first(tx, before).await?;
         let lines = self.wanted(tx, &before.lines).await?;
         self.evicting_in(tx, || self.inventory.hold(tx, before.id, &lines, None)).await?;
         let (booking, member, currency) = (before.id, before.member, before.total.currency);
@@ -282,10 +282,14 @@ impl Bookings {
     }
 }
 
-/// Whether what an expired booking had is another's by now: its nights, its coupons, or their budget; or its points are spent.
+/// Whether what an expired booking had is another's by now: its nights, its coupons, or their budget; or its points are spent, or it
+/// is no first booking any more.
 fn is_gone(refused: &Error) -> bool {
     let nights = matches!(refused.fault(), Some(InventoryError::NightsTaken { .. }));
-    let coupons = matches!(refused.fault(), Some(CouponError::NotAvailable { .. } | CouponError::BudgetSpent(_)));
+    let coupons = matches!(
+        refused.fault(),
+        Some(CouponError::NotAvailable { .. } | CouponError::NotApplicable { .. } | CouponError::BudgetSpent(_))
+    );
     let points = matches!(refused.fault(), Some(PointError::NotEnough { .. }));
     nights || coupons || points
 }

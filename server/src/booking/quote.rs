@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use super::model::{Booking, Line, Method, due};
 use super::token::{self, BookingQuote, QuotedLine, QuotedTerms};
-use super::{Bookings, convert, store};
+use super::{Bookings, convert};
 use crate::coupon::apply::{Choice, Discount, Offered};
 use crate::coupon::cart::{self, Cart, Subject, Unit};
 use crate::error::Error;
@@ -122,7 +122,7 @@ impl Bookings {
         let line = cart::Line::new(offer.seller, subject, Unit::of_rooms(rooms, &nights));
         let mut cart =
             Cart::new(offer.price.total.currency, self.kit.clock.now(), vec![line]).map_err(Error::internal)?;
-        cart.member.first_booking = !store::has_booked(self.kit.db.read(), member).await?;
+        cart.member.first_booking = self.is_first(self.kit.db.read(), member, None).await?;
         cart.member.tier = self.points.tier(member).await?;
         cart.payment_method = method.map(|method| method.name().to_owned());
         Ok(cart)

@@ -1,5 +1,7 @@
 //! Holding coupons for a booking that is not paid yet.
 
+use sea_orm::ConnectionTrait;
+
 use super::Discount;
 use super::settle::Sums;
 use crate::coupon::kind::Refusal;
@@ -41,21 +43,21 @@ impl Coupons {
         self.count_budgets(tx, Sums::of(discounts, holder.currency)).await
     }
 
-    /// Refuses coupons that are for a first booking where the member has booked, or has such a coupon with another booking that
-    /// may become their first. Bookings of one member must come one after the other here.
-    pub async fn may_be_first(
+    /// Whether bookings of a member, but for one, hold coupons now that are for a first booking: each of them may become it.
+    pub async fn holds_first(
         &self,
-        tx: &Tx,
-        holder: Holder,
-        discounts: &[Discount],
-        has_booked: bool,
-    ) -> Result<(), Error> {
-        let used = discounts.iter().map(|discount| discount.policy);
-        let Some(first) = self.for_first_booking(tx, used).await? else { return Ok(()) };
-        let elsewhere = store::held::policies_elsewhere(tx, holder, self.kit.clock.now()).await?;
-        if !has_booked && self.for_first_booking(tx, elsewhere.into_iter()).await?.is_none() {
-            return Ok(());
-        }
+        conn: &impl ConnectionTrait,
+        member: MemberId,
+        but_for: Option<BookingId>,
+    ) -> Result<bool, Error> {
+        let held = store::held::policies_held(conn, member, but_for, self.kit.clock.now()).await?;
+        Ok(self.for_first_booking(conn, held.into_iter()).await?.is_some())
+    }
+
+    /// Refuses coupons that are for a first booking, which this is not.
+    pub async fn refuse_first(&self, tx: &Tx, discounts: &[Discount]) -> Result<(), Error> {
+        let policies = discounts.iter().map(|discount| discount.policy);
+        let Some(first) = self.for_first_booking(&**tx, policies).await? else { return Ok(()) };
         let Refusal { reason: why, text } = first_booking::refusal();
         let coupon = discounts.iter().find(|discount| discount.policy == first).map(|discount| discount.coupon);
         let coupon = coupon.ok_or_else(|| Error::internal("a policy of no discount"))?;
@@ -65,10 +67,10 @@ impl Coupons {
     /// One of these policies whose coupons are for a first booking.
     async fn for_first_booking(
         &self,
-        tx: &Tx,
+        conn: &impl ConnectionTrait,
         policies: impl Iterator<Item = PolicyId>,
     ) -> Result<Option<PolicyId>, Error> {
-        let policies = store::policy::find_all(&**tx, policies).await?;
+        let policies = store::policy::find_all(conn, policies).await?;
         let is_for_first =
             |policy: &&Policy| policy.wording.conditions.iter().any(|term| term.kind == first_booking::NAME);
         Ok(policies.iter().find(is_for_first).map(|policy| policy.id))

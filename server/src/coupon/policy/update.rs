@@ -192,7 +192,8 @@ mod tests {
         }
     }
 
-    /// Guard: the lock in `store::tally::budget_used`, behind which who counts reads the budget, and who sets it what was counted.
+    /// Guard: the lock in `store::tally::budget_used`, behind which who counts reads the budget, and who sets it what was counted. On
+    /// SQLite, which has one writer, nothing crosses without it either.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_budget_bears_what_is_used_however_they_cross() {
         let yeyak = Harness::new().await;

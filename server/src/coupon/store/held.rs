@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
-use crate::coupon::apply::{Discount, Holder};
+use crate::coupon::apply::Discount;
 use crate::coupon::discount;
 use crate::coupon::entity::{Lines, applied, coupon, policy, tally};
 use crate::coupon::model::{Coupon, CouponId, PolicyId, State};
@@ -39,21 +39,21 @@ pub(in crate::coupon) async fn available(
     rows.into_iter().map(Coupon::try_from).collect()
 }
 
-/// The policies of what other bookings of a member hold now, or have used.
-pub(in crate::coupon) async fn policies_elsewhere(tx: &Tx, holder: Holder, now: Time) -> Result<Vec<PolicyId>, Error> {
-    let held = coupon::Column::State
-        .eq(State::Reserved.name())
-        .and(coupon::Column::HoldExpireTime.is_null().or(coupon::Column::HoldExpireTime.gt(now)));
-    let rows = coupon::of_member(holder.member)
-        .filter(Condition::any().add(coupon::Column::State.eq(State::Used.name())).add(held))
-        .filter(coupon::Column::BookingId.ne(holder.booking.0))
-        .select_only()
-        .column(coupon::Column::PolicyId)
-        .distinct()
-        .into_tuple::<Uuid>()
-        .all(&**tx)
-        .await?;
-    Ok(rows.into_iter().map(PolicyId).collect())
+/// The policies of what bookings of a member hold now, but for one.
+pub(in crate::coupon) async fn policies_held(
+    conn: &impl ConnectionTrait,
+    member: MemberId,
+    but_for: Option<BookingId>,
+    now: Time,
+) -> Result<Vec<PolicyId>, Error> {
+    let mut held = coupon::of_member(member)
+        .filter(coupon::Column::State.eq(State::Reserved.name()))
+        .filter(coupon::Column::HoldExpireTime.is_null().or(coupon::Column::HoldExpireTime.gt(now)));
+    if let Some(booking) = but_for {
+        held = held.filter(coupon::Column::BookingId.ne(booking.0));
+    }
+    let policies = held.select_only().column(coupon::Column::PolicyId).distinct();
+    Ok(policies.into_tuple::<Uuid>().all(conn).await?.into_iter().map(PolicyId).collect())
 }
 
 /// A coupon of a member.

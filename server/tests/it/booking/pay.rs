@@ -197,6 +197,24 @@ async fn late_money_goes_back_where_the_nights_are_gone() {
     yeyak.check().await;
 }
 
+/// Guard: whoever would decide, there is nothing left to be had.
+#[tokio::test]
+async fn late_money_goes_back_where_the_stay_is_over() {
+    for policy in [LatePaymentPolicy::AcceptIfAvailable, LatePaymentPolicy::Manual] {
+        let yeyak = Yeyak::new().await;
+        let (_, client, booking, attempt, key) = ready(&yeyak, Plan { late: policy, ..Plan::default() }).await;
+        yeyak.capture_behind_our_back(&attempt, &key, 2 * PRICE).await;
+        // The midnight at which the day of departure begins in Seoul.
+        yeyak.clock.set("2026-04-02T15:00:00Z".parse().expect("an instant"));
+
+        yeyak.settle().await;
+
+        assert!(is(&get(&client, &booking.id).await, State::Expired));
+        assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Refunded, "{policy:?}");
+        yeyak.check().await;
+    }
+}
+
 #[tokio::test]
 async fn late_money_waits_for_the_seller_where_the_seller_decides() {
     let yeyak = Yeyak::new().await;

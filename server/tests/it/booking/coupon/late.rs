@@ -14,7 +14,7 @@ use super::{
     term, won,
 };
 use crate::harness::{Yeyak, id_of};
-use crate::place::{PRICE, Place, Plan, cancel, get, is, minor, nights, prepare};
+use crate::place::{PRICE, Place, Plan, cancel, get, is, minor, nights, pay, prepare};
 
 /// Money that comes when the hold is over takes the coupon again, or goes back.
 #[tokio::test]
@@ -221,5 +221,27 @@ async fn late_money_takes_no_coupon_that_was_given_on() {
     assert!(is(&get(&member, &first.id).await, State::Expired));
     assert_eq!(paid(&member, &payment).await, Paid::Refunded);
     assert_eq!(state(&friend, &coupon).await, coupon::State::Available);
+    yeyak.check().await;
+}
+
+/// Guard: asked once more where a booking takes its coupons again.
+#[tokio::test]
+async fn late_money_takes_no_second_first_booking() {
+    let late = Plan { rooms: 9, late: LatePaymentPolicy::AcceptIfAvailable, ..Plan::default() };
+    let Stage { yeyak, place, member, admin } = stage(late).await;
+    let first = || CouponPolicy { conditions: vec![term("FIRST_BOOKING", Vec::new())], ..amount_off(30_000) };
+    let (one, other) = (give(&admin, &member, first()).await, give(&admin, &member, first()).await);
+    let (forgotten, payment) = paid_behind_our_back(&yeyak, &place, &member, &[&one]).await;
+    let booking = hold(&place, &member, &[&other]).await.expect("nothing is booked, nor held");
+    pay(&yeyak, &member, &booking).await;
+
+    yeyak.settle().await;
+
+    assert!(is(&get(&member, &forgotten.id).await, State::Expired));
+    assert_eq!(paid(&member, &payment).await, Paid::Refunded);
+    assert_eq!(
+        (state(&member, &one).await, state(&member, &other).await),
+        (coupon::State::Available, coupon::State::Used)
+    );
     yeyak.check().await;
 }
