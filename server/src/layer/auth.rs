@@ -151,7 +151,8 @@ impl Watch for Open {
     }
 }
 
-/// Waits until a caller may not have a stream any more: whoever has stolen a token must not go on reading behind the session.
+/// Waits until a caller may not have a stream any more: whoever has stolen a token must not go on reading behind the session, and
+/// what a stream shows goes by the roles that its caller had when it was opened.
 async fn until_refused(
     authenticate: Arc<dyn Authenticate>,
     caller: Caller,
@@ -160,13 +161,25 @@ async fn until_refused(
 ) -> Status {
     loop {
         tokio::time::sleep(look).await;
-        match authenticate.again(&caller).await.and_then(|caller| permit(&caller, method)) {
+        let again = authenticate.again(&caller).await;
+        match again.and_then(|now| permit(&now, method).and_then(|()| keeps_roles(&caller, &now))) {
             Ok(()) => {}
             Err(refused) if matches!(refused.reason(), ErrorReason::Unauthenticated | ErrorReason::AccessDenied) => {
                 return refused.into();
             }
             Err(error) => tracing::debug!(rpc = %method, "whether a stream may go on is not known: {error}"),
         }
+    }
+}
+
+/// Whether a caller has all the roles that they had.
+fn keeps_roles(before: &Caller, now: &Caller) -> Result<(), Error> {
+    let roles = |caller: &Caller| caller.known().map(|member| member.roles).unwrap_or_default();
+    let (before, now) = (roles(before), roles(now));
+    match () {
+        () if before.admin && !now.admin => Err(Denied { needs: "the role admin" }.into()),
+        () if before.seller && !now.seller => Err(Denied { needs: "the role seller" }.into()),
+        () => Ok(()),
     }
 }
 
@@ -265,25 +278,48 @@ mod tests {
         }
     }
 
-    /// One member's session, and whether it lives.
-    struct Session(AtomicBool);
+    /// One member's session: whether it lives, and whether the member is an admin.
+    struct Session {
+        lives: AtomicBool,
+        is_admin: AtomicBool,
+    }
+
+    impl Session {
+        fn caller(&self) -> Caller {
+            let id = MemberId::new(&Ids::seeded(1), Time::UNIX_EPOCH);
+            let roles = Roles { admin: self.is_admin.load(Ordering::Relaxed), ..Roles::default() };
+            Caller::Member(Member { id, roles, session: None, by: None })
+        }
+    }
 
     #[async_trait]
     impl Authenticate for Session {
         async fn caller(&self, _: Credentials<'_>) -> Result<Caller, Error> {
-            let id = MemberId::new(&Ids::seeded(1), Time::UNIX_EPOCH);
-            Ok(Caller::Member(Member { id, roles: Roles::default(), session: None, by: None }))
+            Ok(self.caller())
         }
 
-        async fn again(&self, caller: &Caller) -> Result<Caller, Error> {
-            if self.0.load(Ordering::Relaxed) { Ok(caller.clone()) } else { Err(Unauthenticated.into()) }
+        async fn again(&self, _: &Caller) -> Result<Caller, Error> {
+            if self.lives.load(Ordering::Relaxed) { Ok(self.caller()) } else { Err(Unauthenticated.into()) }
         }
     }
 
     /// Guard: the look at an open stream's caller.
     #[tokio::test]
     async fn a_stream_ends_with_the_session_that_opened_it() {
-        let session = Arc::new(Session(AtomicBool::new(true)));
+        let ended = ended_by(|session| session.lives.store(false, Ordering::Relaxed)).await;
+        assert_eq!(ended.code(), Code::Unauthenticated);
+    }
+
+    /// Guard: the roles that the caller had.
+    #[tokio::test]
+    async fn a_stream_ends_with_a_role_that_is_withdrawn() {
+        let ended = ended_by(|session| session.is_admin.store(false, Ordering::Relaxed)).await;
+        assert_eq!(ended.code(), Code::PermissionDenied);
+    }
+
+    /// How a stream ends that an admin has opened, once something has happened.
+    async fn ended_by(happens: impl FnOnce(&Session)) -> Status {
+        let session = Arc::new(Session { lives: AtomicBool::new(true), is_admin: AtomicBool::new(true) });
         let limits = RateLimits { member: Limit::per_second(9, 9), address: Limit::per_second(9, 9) };
         let rates = Rates::new(limits, None, Arc::new(ManualClock::at(Time::UNIX_EPOCH)));
         let hanging = service(|_| Response::new(Body::new(StreamBody::new(stream::pending::<Result<_, Status>>()))));
@@ -295,8 +331,8 @@ mod tests {
         let answer = layer.layer(hanging).oneshot(request).await;
 
         let mut end = pin!(status_of(answer.expect("answers")));
-        assert!(timeout(10 * look, &mut end).await.is_err(), "it goes on while the session lives");
-        session.0.store(false, Ordering::Relaxed);
-        assert_eq!(end.await.code(), Code::Unauthenticated);
+        assert!(timeout(10 * look, &mut end).await.is_err(), "it goes on while nothing has happened");
+        happens(&session);
+        end.await
     }
 }

@@ -42,10 +42,15 @@ impl Authenticate for Members {
                 let (_, roles) = live.filter(|(id, _)| *id == member.id).ok_or(Unauthenticated)?;
                 Ok(Caller::Member(Member { roles, ..member.clone() }))
             }
-            Caller::Service { key, .. } => match self.is_live(*key).await? {
-                true => Ok(caller.clone()),
-                false => Err(Unauthenticated.into()),
-            },
+            Caller::Service { key, acting_for } => {
+                if !self.is_live(*key).await? {
+                    return Err(Unauthenticated.into());
+                }
+                let Some(member) = acting_for else { return Ok(caller.clone()) };
+                let roles = self.liveness.roles(member.id).await?.ok_or(Unauthenticated)?;
+                let roles = Roles { admin: false, ..roles };
+                Ok(Caller::Service { key: *key, acting_for: Some(Member { roles, ..member.clone() }) })
+            }
             Caller::Anonymous => Ok(Caller::Anonymous),
         }
     }

@@ -7,7 +7,7 @@ use super::error::MemberError;
 use super::model::Outcome;
 use super::password::Password;
 use super::store::{self, Account, Origin};
-use crate::error::{Error, NotFound};
+use crate::error::{Error, ErrorReason, NotFound};
 use crate::kit::caller::Member;
 use crate::kit::outbox::Cause;
 
@@ -41,6 +41,7 @@ impl Members {
             self.throttle.failed(&store::email_index(&self.kit, email), &origin.address);
             return match self.prove(email, Some(&account), new, origin).await {
                 Ok(true) => Ok(()),
+                Err(error) if error.reason() != ErrorReason::LoginThrottled => Err(error),
                 refused => {
                     self.count_failure(email, Some(&account), origin).await?;
                     Err(refused.err().unwrap_or_else(|| MemberError::WrongPassword.into()))
