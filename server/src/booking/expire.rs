@@ -5,18 +5,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 
 use super::model::{Booking, Event, State};
 use super::{Bookings, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
-use crate::kit::date::local_date;
 use crate::kit::holder::Holder;
 use crate::kit::id::BookingId;
 use crate::kit::job::Job;
 use crate::kit::tx::Tx;
 
+/// How many of each are looked for at a time.
 const BATCH: u64 = 200;
 
 impl Bookings {
@@ -47,30 +46,43 @@ impl Bookings {
     pub async fn tidy(&self) -> Result<u64, Error> {
         let mut outcome = Outcome::default();
         loop {
-            let overdue = store::overdue(self.kit.db.read(), &self.kit, self.kit.clock.now(), BATCH).await?;
             let before = outcome.done;
-            for booking in &overdue {
-                outcome.add(booking.id, self.expire(booking.id).await);
+            for (booking, due) in self.due().await? {
+                let written = match due {
+                    Due::Expire => self.expire(booking).await,
+                    Due::Complete => self.complete_when_over(booking).await,
+                    Due::SettleNoShow => self.settle_no_show(booking).await,
+                };
+                outcome.add(booking, written);
             }
-            // What could not be expired is looked at again at the next run, not for ever in this one.
-            if outcome.done == before || overdue.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+            // What could not be written down is looked at again at the next run, not for ever in this one.
+            if outcome.done == before {
                 break;
             }
         }
-        for booking in store::pending::overdue(self.kit.db.read(), self.kit.clock.now(), BATCH).await? {
-            outcome.add(booking, self.expire(booking).await);
-        }
-        // The day may have come already in the east of the world.
-        let latest = local_date(chrono_tz::UTC, self.kit.clock.now() + TimeDelta::hours(14));
-        for booking in store::departed(self.kit.db.read(), &self.kit, latest, BATCH).await? {
-            let written = match booking.state {
-                State::NoShow => self.settle_no_show(booking.id).await,
-                _ => self.complete_when_over(booking.id).await,
-            };
-            outcome.add(booking.id, written);
-        }
         outcome.failure.map_or(Ok(outcome.done), Err)
     }
+
+    /// What time has decided and is not written down, so many of each at most.
+    async fn due(&self) -> Result<Vec<(BookingId, Due)>, Error> {
+        let (conn, now) = (self.kit.db.read(), self.kit.clock.now());
+        let holds = store::overdue(conn, &self.kit, now, BATCH).await?;
+        let changes = store::pending::overdue(conn, now, BATCH).await?;
+        let over = store::departed(conn, &self.kit, now, BATCH).await?;
+        let over = over.into_iter().map(|booking| match booking.state {
+            State::NoShow => (booking.id, Due::SettleNoShow),
+            _ => (booking.id, Due::Complete),
+        });
+        let expired = holds.into_iter().map(|booking| booking.id).chain(changes).map(|booking| (booking, Due::Expire));
+        Ok(expired.chain(over).collect())
+    }
+}
+
+/// What time has decided about a booking.
+enum Due {
+    Expire,
+    Complete,
+    SettleNoShow,
 }
 
 /// What came of a run over many bookings.

@@ -5,8 +5,9 @@ pub(super) mod pending;
 
 use std::collections::HashMap;
 
+use chrono::{TimeDelta, Timelike};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, Condition, ConnectionTrait, ExprTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
 
 use super::entity::{booking, event, line};
 use super::model::{Booking, Guest, Line, Method, State};
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::kit::Kit;
 use crate::kit::caller::Actor;
 use crate::kit::clock::Time;
-use crate::kit::date::Nights;
+use crate::kit::date::{Nights, Tz, days_before, local_date};
 use crate::kit::id::{BookingId, MemberId};
 use crate::kit::keyring::Purpose;
 use crate::kit::money::Money;
@@ -290,11 +291,12 @@ pub(super) async fn overdue(
     with_lines(conn, kit, rows).await
 }
 
-/// Bookings whose last day is over and whose state does not say so yet.
+/// Bookings that are over and whose rows do not say so yet: stays from noon of the last day, and no-shows from its begin, wherever
+/// they are.
 pub(super) async fn departed(
     conn: &impl ConnectionTrait,
     kit: &Kit,
-    before: crate::kit::date::Date,
+    now: Time,
     limit: u64,
 ) -> Result<Vec<Booking>, Error> {
     use booking::Column;
@@ -305,15 +307,31 @@ pub(super) async fn departed(
     let shared = Expr::col(Column::PointsBack).add(Expr::col(Column::PointShare));
     let due = Expr::col(Column::Paid).gt(settled).or(Expr::col(Column::Points).gt(shared));
     let missed = Column::State.eq(State::NoShow.name()).and(due);
-    let over = used.or(missed);
-    let rows = booking::Entity::find()
-        .filter(over)
-        .filter(booking::Column::LastDate.lte(before))
-        .order_by_asc(booking::Column::LastDate)
-        .limit(limit)
-        .all(conn)
-        .await?;
-    with_lines(conn, kit, rows).await
+    // The day may have come already in the east of the world.
+    let latest = local_date(Tz::UTC, now + TimeDelta::hours(14));
+    let open = || {
+        let states = [State::Confirmed, State::InUse, State::NoShow].map(State::name);
+        booking::Entity::find().filter(Column::State.is_in(states)).filter(Column::LastDate.lte(latest))
+    };
+    let zones = open().filter(used.clone().or(missed.clone())).select_only().column(Column::TimeZone).distinct();
+    let zones: Vec<String> = zones.into_tuple().all(conn).await?;
+    let mut over = Condition::any();
+    for name in zones {
+        let zone: Tz = name.parse().map_err(|_| Error::internal(format!("booking.time_zone holds {name}")))?;
+        let today = local_date(zone, now);
+        let stays = match now.with_timezone(&zone).hour() {
+            12.. => today,
+            _ => days_before(today, 1),
+        };
+        let stays = used.clone().and(Column::LastDate.lte(stays));
+        let others = missed.clone().and(Column::LastDate.lte(today));
+        over = over.add(Column::TimeZone.eq(name).and(stays.or(others)));
+    }
+    if over.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = open().filter(over).order_by_asc(Column::LastDate).order_by_asc(Column::Id).limit(limit);
+    with_lines(conn, kit, rows.all(conn).await?).await
 }
 
 pub(super) async fn insert(tx: &Tx, kit: &Kit, booking: &Booking) -> Result<(), Error> {

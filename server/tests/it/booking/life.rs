@@ -1,6 +1,7 @@
 //! Requests, check-in, no-show, completion.
 
 use chrono::{Days, NaiveTime, TimeDelta, TimeZone};
+use sea_orm::ConnectionTrait;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::available_action::Action;
 use yeyak::proto::booking::v1::booking::State;
@@ -8,6 +9,7 @@ use yeyak::proto::booking::v1::{
     ApproveBookingRequest, Booking, CheckInBookingRequest, CompleteBookingRequest, DeclineBookingRequest,
     MarkNoShowRequest,
 };
+use yeyak::proto::payment::v1::PreparePaymentRequest;
 use yeyak::proto::stay::v1::property::ConfirmationMode;
 
 use crate::harness::Yeyak;
@@ -142,15 +144,50 @@ async fn a_stay_that_nobody_has_begun_is_not_completed_on_its_first_day() {
 #[tokio::test]
 async fn a_stay_that_is_over_is_neither_approved_nor_paid() {
     let yeyak = Yeyak::new().await;
-    let place = yeyak.place(Plan { mode: ConfirmationMode::Request, ..Plan::default() }).await;
+    let place = yeyak.place(Plan { rooms: 2, mode: ConfirmationMode::Request, ..Plan::default() }).await;
     let client = yeyak.member().await;
     at(&yeyak, 0, 18);
     let booking = place.hold(&client, nights(0, 1)).await.expect("asks for tonight");
+    let approved = place.hold(&client, nights(0, 1)).await.expect("asks for tonight");
+    let approve = async |booking: &Booking| {
+        let request = ApproveBookingRequest { id: booking.id.clone(), ..Default::default() };
+        place.seller.bookings().approve_booking(request).await
+    };
+    at(&yeyak, 0, 23);
+    yeyak.clock.advance(TimeDelta::minutes(55));
+    let approved = approve(&approved).await.expect("approves at the last minute");
 
-    at(&yeyak, 1, 13);
+    at(&yeyak, 1, 0);
 
-    let request = ApproveBookingRequest { id: booking.id.clone(), ..Default::default() };
-    let refused = place.seller.bookings().approve_booking(request).await.expect_err("the night is over");
+    let refused = approve(&booking).await.expect_err("the night is over");
+    assert_eq!(refused.reason, ErrorReason::ActionBlocked, "{refused:?}");
+    assert!(is(&get(&client, &approved.id).await, State::Held));
+    let prepare = PreparePaymentRequest { booking_id: approved.id.clone(), ..Default::default() };
+    let refused = client.payments().prepare_payment(prepare).await.expect_err("the night is over");
     assert_eq!(refused.reason, ErrorReason::ActionBlocked, "{refused:?}");
     yeyak.check().await;
+}
+
+/// Guard: what is looked for is what is over where it is, not where the day comes first; else whoever is far west, and many, keeps
+/// all others waiting.
+#[tokio::test]
+async fn stays_that_go_on_keep_no_other_from_being_completed() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { rooms: 201, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let move_west = "UPDATE booking SET state = 'CONFIRMED', expire_time = NULL, time_zone = 'Pacific/Honolulu' WHERE state = 'HELD'";
+    // As many at a time as a member may hold.
+    for _ in 0..40 {
+        for _ in 0..5 {
+            place.hold(&client, nights(0, 2)).await.expect("holds");
+        }
+        let db = &yeyak.platform.kit.db;
+        db.write(async |tx| Ok(tx.execute_unprepared(move_west).await.map(drop)?)).await.expect("writes");
+    }
+    place.confirmed(&yeyak, &client, nights(0, 2)).await;
+
+    at(&yeyak, 2, 11);
+    assert_eq!(yeyak.platform.bookings.tidy().await.expect("tidies"), 0);
+    at(&yeyak, 2, 12);
+    assert_eq!(yeyak.platform.bookings.tidy().await.expect("tidies"), 1);
 }
