@@ -12,7 +12,7 @@ use sea_orm::{
 pub(super) use self::refund::{
     finish_refund, insert_refund, next_refund, postpone_refund, refund_sums, refunds_due, refunds_of, refunds_of_all,
 };
-pub(super) use self::webhook::{forget_webhooks, insert_webhook};
+pub(super) use self::webhook::{forget_webhooks, insert_webhook, webhook_count};
 use super::entity::payment::{ActiveModel, Column, Entity, Model, of_booking};
 use super::model::{Failure, Payment, PaymentId, State};
 use crate::error::Error;

@@ -27,6 +27,9 @@ use crate::kit::outbox::Cause;
 
 /// The largest body that is taken; a payment has some 2 KiB.
 const BODY_LIMIT: usize = 64 * 1024;
+/// How many are kept of an attempt, at the least: who pays knows its id too, and can send any number. What comes behind them is told
+/// by the reconciler, as all is that no webhook tells.
+const MOST: u64 = 100;
 /// How many webhooks are acted on together: most name an attempt that was settled meanwhile, and need no more than a look.
 const TOGETHER: usize = 20;
 const TRANSMISSION: &str = "tosspayments-webhook-transmission-id";
@@ -89,6 +92,10 @@ impl Payments {
             tracing::debug!(payment.id = %order, "a webhook is about {order}, which is not ours");
             return Ok(());
         };
+        if store::webhook_count(self.kit.db.read(), order).await? >= MOST {
+            tracing::debug!(payment.id = %order, "there are webhooks enough about {order}");
+            return Ok(());
+        }
         let now = self.kit.clock.now();
         let webhook = Model {
             id: self.kit.ids.uuid(now),

@@ -8,6 +8,7 @@ use super::stage::Stage;
 use crate::backend::provider::simulator::{Fault, Hooks, When};
 use crate::kit::money::Money;
 use crate::payment::model::State;
+use crate::payment::store::webhook_count;
 
 /// Guard: `record` is monotone, and the attempt's capture is one ledger row.
 #[tokio::test]
@@ -83,6 +84,22 @@ async fn a_forged_webhook_captures_nothing_and_garbage_is_told_so() {
     assert_eq!(post("not json".to_owned()).await, StatusCode::BAD_REQUEST);
     assert_eq!(post(json!({ "orderId": "someone-elses" }).to_string()).await, StatusCode::OK);
     assert_eq!(post(" ".repeat(64 * 1024 + 1)).await, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// Guard: whoever knows the id of an attempt fills no table with it.
+#[tokio::test]
+async fn no_more_webhooks_are_kept_of_an_attempt_than_it_can_have() {
+    let stage = Stage::new().await;
+    let id = stage.prepare(stage.booking().await).await;
+    let url = format!("{}/webhooks/toss", stage.base);
+    let client = reqwest_client();
+    for number in 0..120 {
+        let body = json!({ "number": number, "data": { "orderId": id.to_string() } });
+        let answer = client.post(&url).body(body.to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    assert_eq!(webhook_count(stage.yeyak.kit.db.read(), id).await.unwrap(), 100);
 }
 
 pub(super) fn reqwest_client() -> reqwest::Client {
