@@ -15,6 +15,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 use crate::kit::tx::DatabaseSettings;
+use crate::layer::proxies::Proxies;
 
 pub use self::trouble::ConfigError;
 
@@ -75,6 +76,7 @@ section!(
         services: Vec<String>,
         workers: Vec<String>,
         cors_origins: Vec<String>,
+        trusted_proxies: Proxies,
         drain_seconds: u64,
         log: Log,
         limit: Limit,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use super::Rpc;
+use super::proxies::Proxies;
 use crate::kit::clock::Clock;
 use crate::kit::id::Ids;
 
@@ -26,7 +27,7 @@ pub struct RequestContext {
     pub trace_id: TraceId,
     /// Which RPC is called; none for an unknown path.
     pub rpc: Option<Rpc>,
-    /// The other end of the connection; none for a call from this process.
+    /// Who calls: the other end of the connection or, where that is a proxy, whom it calls for; none for a call from this process.
     pub peer: Option<IpAddr>,
     /// When the call came in.
     pub arrival: Instant,
@@ -35,13 +36,19 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// Reads what the caller sent and makes up what is missing.
-    pub fn new(request: &http::request::Parts, rpc: Option<Rpc>, ids: &Ids, clock: &dyn Clock) -> Self {
+    pub fn new(
+        request: &http::request::Parts,
+        rpc: Option<Rpc>,
+        proxies: &Proxies,
+        ids: &Ids,
+        clock: &dyn Clock,
+    ) -> Self {
         let headers = &request.headers;
         Self {
             request_id: RequestId::sent(headers).unwrap_or_else(|| RequestId::fresh(ids, clock)),
             trace_id: TraceId::sent(headers).unwrap_or_else(|| TraceId::fresh(ids)),
             rpc,
-            peer: peer(&request.extensions),
+            peer: proxies.caller(peer(&request.extensions), headers),
             arrival: Instant::now(),
             user_agent: headers.get(http::header::USER_AGENT).cloned(),
         }
@@ -151,7 +158,7 @@ mod tests {
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        RequestContext::new(&request.into_parts().0, None, &Ids::seeded(1), &SystemClock)
+        RequestContext::new(&request.into_parts().0, None, &Proxies::default(), &Ids::seeded(1), &SystemClock)
     }
 
     #[test]

@@ -153,6 +153,7 @@ mod tests {
     use tonic::Code;
     use tower::{Layer as _, ServiceExt};
 
+    use super::super::proxies::Proxies;
     use super::*;
     use crate::error::Error;
     use crate::kit::clock::SystemClock;
@@ -229,7 +230,8 @@ mod tests {
                 Ok(Status::from(Error::internal("the disk is on fire")).into_http())
             }
         });
-        let named_calls = trace::Layer::new(catalog(), Arc::new(Ids::seeded(1)), Arc::new(SystemClock));
+        let named_calls =
+            trace::Layer::new(catalog(), Proxies::default(), Arc::new(Ids::seeded(1)), Arc::new(SystemClock));
         let server = named_calls.layer(Layer::new(tasks.clone()).layer(handler));
 
         let call = tokio::spawn(server.oneshot(request(WRITE)));

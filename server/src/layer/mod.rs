@@ -22,6 +22,7 @@ pub mod detach;
 pub mod drain;
 pub mod metrics;
 pub mod protocol;
+pub mod proxies;
 pub mod rate;
 pub mod shed;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use catalog::{Catalog, Rpc};
 pub use context::RequestContext;
 pub use deadline::Deadline;
 
+use self::proxies::Proxies;
 use crate::kit::clock::Clock;
 use crate::kit::id::Ids;
 
@@ -63,6 +65,8 @@ pub type Core = detach::Service<drain::Service<Routes>>;
 pub struct Parts {
     /// Every RPC that may be called.
     pub catalog: Arc<Catalog>,
+    /// Whose word is taken for whom they call for.
+    pub proxies: Proxies,
     /// Where request and trace ids come from.
     pub ids: Arc<Ids>,
     /// What dates them.
@@ -89,7 +93,7 @@ where
 {
     ServiceBuilder::new()
         // Outermost: names the call, and logs every refusal below once.
-        .layer(trace::Layer::new(parts.catalog.clone(), parts.ids, parts.clock))
+        .layer(trace::Layer::new(parts.catalog.clone(), parts.proxies, parts.ids, parts.clock))
         // By (rpc, reason); a dropped call counts as `cancelled`.
         .layer(metrics::Layer::new(&parts.catalog))
         // What is not gRPC ends here, and what tonic answers becomes what the conventions ask for.

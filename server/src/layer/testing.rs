@@ -25,6 +25,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use yeyak_proto::yeyak::common::v1::Access;
 use yeyak_proto::{Effect, Method};
 
+use super::proxies::Proxies;
 use super::{Answer, Catalog, Parts, Request, RequestContext, Response, cors, deadline, shed, stack};
 use crate::kit::clock::SystemClock;
 use crate::kit::id::Ids;
@@ -58,7 +59,7 @@ pub(super) fn request(path: &str) -> Request {
 /// A call as the trace layer hands it on.
 pub(super) fn named(path: &str) -> Request {
     let (mut parts, body) = request(path).into_parts();
-    let context = RequestContext::new(&parts, catalog().find(path), &Ids::seeded(1), &SystemClock);
+    let context = RequestContext::new(&parts, catalog().find(path), &Proxies::default(), &Ids::seeded(1), &SystemClock);
     parts.extensions.insert(context);
     Request::from_parts(parts, body)
 }
@@ -107,6 +108,7 @@ pub(super) async fn status_of(response: Response) -> Status {
 /// Layers with ample limits.
 pub(super) fn parts() -> Parts {
     Parts {
+        proxies: Proxies::default(),
         catalog: catalog(),
         ids: Arc::new(Ids::seeded(1)),
         clock: Arc::new(SystemClock),

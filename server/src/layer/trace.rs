@@ -15,6 +15,7 @@ use tracing::Span;
 
 use super::body::{Watch, code_in, code_name, watched};
 use super::context::{REQUEST_ID, RequestContext, RequestId};
+use super::proxies::Proxies;
 use super::{Answer, Catalog, Request, Response};
 use crate::error::{Traced, reason_of};
 use crate::kit::clock::Clock;
@@ -29,14 +30,15 @@ pub struct Layer {
 #[derive(Debug)]
 struct Shared {
     catalog: Arc<Catalog>,
+    proxies: Proxies,
     ids: Arc<Ids>,
     clock: Arc<dyn Clock>,
 }
 
 impl Layer {
-    /// A layer that looks RPCs up here, and makes ids of these.
-    pub fn new(catalog: Arc<Catalog>, ids: Arc<Ids>, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared { catalog, ids, clock }) }
+    /// A layer that looks RPCs up here, takes the word of these proxies, and makes ids of these.
+    pub fn new(catalog: Arc<Catalog>, proxies: Proxies, ids: Arc<Ids>, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Arc::new(Shared { catalog, proxies, ids, clock }) }
     }
 }
 
@@ -67,7 +69,7 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
     fn call(&mut self, request: Request) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let rpc = self.shared.catalog.find(parts.uri.path());
-        let context = RequestContext::new(&parts, rpc, &self.shared.ids, &*self.shared.clock);
+        let context = RequestContext::new(&parts, rpc, &self.shared.proxies, &self.shared.ids, &*self.shared.clock);
         let request_id = context.request_id.clone();
         let span = tracing::info_span!(
             "rpc",
@@ -173,7 +175,7 @@ mod tests {
 
     fn layer() -> Layer {
         let clock: Arc<dyn Clock> = Arc::new(crate::kit::clock::SystemClock);
-        Layer::new(catalog(), Arc::new(Ids::seeded(1)), clock)
+        Layer::new(catalog(), Proxies::default(), Arc::new(Ids::seeded(1)), clock)
     }
 
     #[tokio::test]

@@ -70,6 +70,7 @@ impl Platform {
         let limit = &self.config.limit;
         let parts = layer::Parts {
             catalog: Arc::new(Catalog::new()),
+            proxies: self.config.trusted_proxies.clone(),
             ids: self.kit.ids.clone(),
             clock: self.kit.clock.clone(),
             tasks: self.stop.tasks.clone(),
