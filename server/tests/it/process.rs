@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 use yeyak::{Client, Options};
 
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     ports: [u16; 2],
     flags: Vec<String>,
     variables: Vec<(String, String)>,
+    log: NamedTempFile,
     child: Child,
 }
 
@@ -66,8 +68,14 @@ impl Server {
         let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| (String::from(*name), String::from(*value))).collect();
-        let child = spawn(installation, ports, &flags, &variables).await;
-        Self { installation: installation.clone(), ports, flags, variables, child }
+        let log = NamedTempFile::new().expect("a file");
+        let child = spawn(installation, ports, &flags, &variables, &log).await;
+        Self { installation: installation.clone(), ports, flags, variables, log, child }
+    }
+
+    /// What it has said so far, in all its lives.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).expect("a log")
     }
 
     pub(crate) fn url(&self) -> String {
@@ -81,7 +89,7 @@ impl Server {
 
     /// Another one over what is left.
     pub(crate) async fn start_again(&mut self) {
-        self.child = spawn(&self.installation, self.ports, &self.flags, &self.variables).await;
+        self.child = spawn(&self.installation, self.ports, &self.flags, &self.variables, &self.log).await;
     }
 
     /// SIGTERM, and the end that follows; how long that took.
@@ -109,17 +117,25 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        eprint!("{}", self.log());
+    }
+}
+
 async fn spawn(
     installation: &Installation,
     ports: [u16; 2],
     flags: &[String],
     variables: &[(String, String)],
+    log: &NamedTempFile,
 ) -> Child {
     let [grpc, http] = ports.map(|port| format!("127.0.0.1:{port}"));
     let mut serve = command(installation);
     serve.arg("serve").args(["--listen", &grpc, "--http", &http]).args(flags);
     serve.envs(variables.iter().map(|(name, value)| (name, value)));
-    let mut child = serve.stdout(Stdio::null()).spawn().expect("starts");
+    let log = std::fs::File::options().append(true).open(log.path()).expect("a log");
+    let mut child = serve.stdout(Stdio::null()).stderr(log).spawn().expect("starts");
     let began = Instant::now();
     while tokio::net::TcpStream::connect(&grpc).await.is_err() {
         assert!(child.try_wait().expect("asks").is_none(), "the server ended by itself");

@@ -96,6 +96,13 @@ impl Scene {
         rush.was_told_the_truth().await;
         self.installation.check().await;
     }
+
+    /// The log tells of the gate of each rush that it was built when the rush began, and again when it was lost.
+    fn gates_were_built_again(&self) {
+        let log: String = self.servers.iter().map(Server::log).collect();
+        let built: Vec<_> = log.lines().filter(|line| line.contains("built the gate of ")).collect();
+        assert!(built.len() as u64 >= 2 * rounds(), "{built:#?}");
+    }
 }
 
 /// Rushes through a fault, as often as it is said.
@@ -145,6 +152,7 @@ async fn redis_is_flushed() {
     through!(scene, {
         redis.ask(&["FLUSHALL"]);
     });
+    scene.gates_were_built_again();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,6 +165,7 @@ async fn redis_is_killed_and_comes_back_empty() {
         tokio::time::sleep(Duration::from_millis(scene.dice.below(1500))).await;
         redis.start_again();
     });
+    scene.gates_were_built_again();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
