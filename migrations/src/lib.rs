@@ -92,16 +92,11 @@ pub async fn pending<M: MigratorTrait>(conn: &DatabaseConnection) -> Result<Vec<
     Ok(names.filter(|name| !applied.contains(name)).collect())
 }
 
-/// Builds an index without holding up writes, outside a transaction. One that an earlier try left unfinished is built anew.
-pub(crate) async fn index_concurrently(
-    manager: &SchemaManager<'_>,
-    table: &str,
-    name: &str,
-    columns: &str,
-) -> Result<(), DbErr> {
+/// Builds an index, such as `on` the table `inbox (create_time)`, without holding up writes, outside a transaction. One that an earlier try left unfinished is built anew.
+pub(crate) async fn index_concurrently(manager: &SchemaManager<'_>, name: &str, on: &str) -> Result<(), DbErr> {
     let conn = manager.get_connection();
     if manager.get_database_backend() != DbBackend::Postgres {
-        conn.execute_unprepared(&format!("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})")).await?;
+        conn.execute_unprepared(&format!("CREATE INDEX IF NOT EXISTS {name} ON {on}")).await?;
         return Ok(());
     }
     let unfinished =
@@ -109,7 +104,7 @@ pub(crate) async fn index_concurrently(
     if conn.query_one_raw(Statement::from_string(DbBackend::Postgres, unfinished)).await?.is_some() {
         conn.execute_unprepared(&format!("DROP INDEX CONCURRENTLY {name}")).await?;
     }
-    conn.execute_unprepared(&format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} ({columns})")).await?;
+    conn.execute_unprepared(&format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")).await?;
     Ok(())
 }
 

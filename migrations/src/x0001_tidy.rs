@@ -10,9 +10,9 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        index_concurrently(manager, "request_record", "request_record_expire_time", "expire_time").await?;
-        index_concurrently(manager, "booking_event", "booking_event_create_time", "create_time").await?;
-        index_concurrently(manager, "inbox", "inbox_create_time", "create_time").await
+        index_concurrently(manager, "request_record_expire_time", "request_record (expire_time)").await?;
+        index_concurrently(manager, "booking_event_create_time", "booking_event (create_time)").await?;
+        index_concurrently(manager, "inbox_create_time", "inbox (create_time)").await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -10,7 +10,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        index_concurrently(manager, "payment_webhook", "payment_webhook_payment", "payment_id").await
+        index_concurrently(manager, "payment_webhook_payment", "payment_webhook (payment_id)").await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -47,7 +47,7 @@ impl Bookings {
         let mut outcome = Outcome::default();
         loop {
             let before = outcome.done;
-            for (booking, due) in self.due().await? {
+            for (booking, due) in self.due(&mut outcome).await {
                 let written = match due {
                     Due::Expire => self.expire(booking).await,
                     Due::Complete => self.complete_when_over(booking).await,
@@ -63,22 +63,28 @@ impl Bookings {
         outcome.failure.map_or(Ok(outcome.done), Err)
     }
 
-    /// What time has decided and is not written down, so many of each at most.
-    async fn due(&self) -> Result<Vec<(BookingId, Due)>, Error> {
+    /// What time has decided and is not written down, so many of each at most. What can't be looked for keeps no other waiting.
+    async fn due(&self, outcome: &mut Outcome) -> Vec<(BookingId, Due)> {
         let (conn, now) = (self.kit.db.read(), self.kit.clock.now());
-        let holds = store::overdue(conn, &self.kit, now, BATCH).await?;
-        let changes = store::pending::overdue(conn, now, BATCH).await?;
-        let over = store::departed(conn, &self.kit, now, BATCH).await?;
-        let over = over.into_iter().map(|booking| match booking.state {
-            State::NoShow => (booking.id, Due::SettleNoShow),
-            _ => (booking.id, Due::Complete),
-        });
-        let expired = holds.into_iter().map(|booking| booking.id).chain(changes).map(|booking| (booking, Due::Expire));
-        Ok(expired.chain(over).collect())
+        let found = [
+            (store::overdue(conn, now, BATCH).await, Due::Expire),
+            (store::pending::overdue(conn, now, BATCH).await, Due::Expire),
+            (store::departed(conn, now, BATCH).await, Due::Complete),
+            (store::missed(conn, now, BATCH).await, Due::SettleNoShow),
+        ];
+        let mut all = Vec::new();
+        for (bookings, due) in found {
+            match bookings {
+                Ok(bookings) => all.extend(bookings.into_iter().map(|booking| (booking, due))),
+                Err(error) => _ = outcome.failure.get_or_insert(error),
+            }
+        }
+        all
     }
 }
 
 /// What time has decided about a booking.
+#[derive(Clone, Copy)]
 enum Due {
     Expire,
     Complete,

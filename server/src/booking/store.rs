@@ -275,63 +275,65 @@ pub(super) async fn changes_since(conn: &impl ConnectionTrait, since: Time) -> R
 }
 
 /// Bookings whose time is over and whose state does not say so yet, the oldest first.
-pub(super) async fn overdue(
-    conn: &impl ConnectionTrait,
-    kit: &Kit,
-    now: Time,
-    limit: u64,
-) -> Result<Vec<Booking>, Error> {
-    let rows = booking::Entity::find()
+pub(super) async fn overdue(conn: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<BookingId>, Error> {
+    let overdue = booking::Entity::find()
         .filter(booking::Column::State.is_in([State::Held.name(), State::Requested.name()]))
         .filter(booking::Column::ExpireTime.lte(now))
         .order_by_asc(booking::Column::ExpireTime)
-        .limit(limit)
-        .all(conn)
-        .await?;
-    with_lines(conn, kit, rows).await
+        .limit(limit);
+    ids(conn, overdue).await
 }
 
-/// Bookings that are over and whose rows do not say so yet: stays from noon of the last day, and no-shows from its begin, wherever
-/// they are.
-pub(super) async fn departed(
+async fn ids(conn: &impl ConnectionTrait, bookings: Select<booking::Entity>) -> Result<Vec<BookingId>, Error> {
+    let ids = bookings.select_only().column(booking::Column::Id).into_tuple::<Uuid>().all(conn).await?;
+    Ok(ids.into_iter().map(BookingId).collect())
+}
+
+/// Stays that are over and whose state does not say so yet: from noon of the last day, wherever they are.
+pub(super) async fn departed(conn: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<BookingId>, Error> {
+    let states = [State::Confirmed.name(), State::InUse.name()];
+    let used = booking::Entity::find().filter(booking::Column::State.is_in(states));
+    over(conn, used, now, limit, |zone| {
+        let today = local_date(zone, now);
+        if now.with_timezone(&zone).hour() >= 12 { today } else { days_before(today, 1) }
+    })
+    .await
+}
+
+/// No-shows whose last day has come, wherever they are, and whose money is not all the seller's yet, or what they are paid for its
+/// points.
+pub(super) async fn missed(conn: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<BookingId>, Error> {
+    // In its words, which are those of the index.
+    let due = "state = 'NO_SHOW' AND (paid > refunded + earned + refund_due + withheld OR points > points_back + point_share)";
+    let missed = booking::Entity::find().filter(Expr::cust(due));
+    over(conn, missed, now, limit, |zone| local_date(zone, now)).await
+}
+
+/// Those of some bookings whose last day has come by the calendar of their place, the oldest first.
+async fn over(
     conn: &impl ConnectionTrait,
-    kit: &Kit,
+    bookings: Select<booking::Entity>,
     now: Time,
     limit: u64,
-) -> Result<Vec<Booking>, Error> {
+    last_date: impl Fn(Tz) -> Date,
+) -> Result<Vec<BookingId>, Error> {
     use booking::Column;
-    let used = Column::State.is_in([State::Confirmed.name(), State::InUse.name()]);
-    // Until its money is the seller's, and what they are paid for its points, a no-show is not done with.
-    let settled = Expr::col(Column::Refunded).add(Expr::col(Column::Earned)).add(Expr::col(Column::RefundDue));
-    let settled = settled.add(Expr::col(Column::Withheld));
-    let shared = Expr::col(Column::PointsBack).add(Expr::col(Column::PointShare));
-    let due = Expr::col(Column::Paid).gt(settled).or(Expr::col(Column::Points).gt(shared));
-    let missed = Column::State.eq(State::NoShow.name()).and(due);
     // The day may have come already in the east of the world.
-    let latest = local_date(Tz::UTC, now + TimeDelta::hours(14));
-    let open = || {
-        let states = [State::Confirmed, State::InUse, State::NoShow].map(State::name);
-        booking::Entity::find().filter(Column::State.is_in(states)).filter(Column::LastDate.lte(latest))
-    };
-    let zones = open().filter(used.clone().or(missed.clone())).select_only().column(Column::TimeZone).distinct();
-    let zones: Vec<String> = zones.into_tuple().all(conn).await?;
+    let bookings = bookings.filter(Column::LastDate.lte(local_date(Tz::UTC, now + TimeDelta::hours(14))));
+    let zones = bookings.clone().select_only().column(Column::TimeZone).distinct();
     let mut over = Condition::any();
-    for name in zones {
-        let zone: Tz = name.parse().map_err(|_| Error::internal(format!("booking.time_zone holds {name}")))?;
-        let today = local_date(zone, now);
-        let stays = match now.with_timezone(&zone).hour() {
-            12.. => today,
-            _ => days_before(today, 1),
-        };
-        let stays = used.clone().and(Column::LastDate.lte(stays));
-        let others = missed.clone().and(Column::LastDate.lte(today));
-        over = over.add(Column::TimeZone.eq(name).and(stays.or(others)));
+    for name in zones.into_tuple::<String>().all(conn).await? {
+        match name.parse() {
+            Ok(zone) => over = over.add(Column::TimeZone.eq(name).and(Column::LastDate.lte(last_date(zone)))),
+            // Whoever is there keeps nobody waiting who is elsewhere.
+            Err(_) => tracing::error!("a booking is at {name}, which is no time zone"),
+        }
     }
     if over.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = open().filter(over).order_by_asc(Column::LastDate).order_by_asc(Column::Id).limit(limit);
-    with_lines(conn, kit, rows.all(conn).await?).await
+    let bookings = bookings.filter(over).order_by_asc(Column::LastDate).order_by_asc(Column::Id);
+    ids(conn, bookings.limit(limit)).await
 }
 
 pub(super) async fn insert(tx: &Tx, kit: &Kit, booking: &Booking) -> Result<(), Error> {
@@ -403,7 +405,7 @@ pub(super) async fn insert_event(
     Ok(())
 }
 
-/// Whether a member has a booking that is or was paid.
+/// Whether a member has a booking that is paid, and was not cancelled.
 pub(super) async fn has_booked(conn: &impl ConnectionTrait, member: MemberId) -> Result<bool, Error> {
     let paid = booking::of_member(member).filter(booking::Column::State.is_in(State::PAID.map(State::name)));
     Ok(paid.select_only().column(booking::Column::Id).limit(1).into_tuple::<Uuid>().one(conn).await?.is_some())

@@ -184,6 +184,8 @@ async fn stays_that_go_on_keep_no_other_from_being_completed() {
         let db = &yeyak.platform.kit.db;
         db.write(async |tx| Ok(tx.execute_unprepared(move_west).await.map(drop)?)).await.expect("writes");
     }
+    // The last of all, by when it was made.
+    yeyak.clock.advance(TimeDelta::seconds(1));
     place.confirmed(&yeyak, &client, nights(0, 2)).await;
 
     at(&yeyak, 2, 11);
