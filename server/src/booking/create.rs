@@ -145,8 +145,8 @@ impl Bookings {
         self.coupons.refuse_first(tx, &booking.discounts).await
     }
 
-    /// Whether a booking is the first of a member, and no other may become it: none was ever paid, nor has any a coupon that is for
-    /// the first.
+    /// Whether a booking is the first of a member, and no other may become it: none is paid, unless it was cancelled, nor does any
+    /// hold a coupon that is for the first.
     pub(super) async fn is_first(
         &self,
         conn: &impl ConnectionTrait,

@@ -115,9 +115,7 @@ impl Payable for Bookings {
             _ if before.blocked(Event::AcceptLate, now).is_some() => Ok(Received::GiveBack),
             LatePayment::Manual => Ok(Received::Undecided),
             LatePayment::AcceptIfAvailable => {
-                // Written down first: whatever becomes of the money, the hold is over.
-                self.expire_in(tx, id).await?;
-                let expired = self.load_in(tx, id).await?;
+                let expired = self.expired_in_turn(tx, &before).await?;
                 match self.take_again(tx, &expired, amount, actor).await {
                     Ok(()) => Ok(Received::Accepted),
                     Err(error) if is_gone(&error) => {
@@ -150,8 +148,8 @@ impl Payable for Bookings {
     }
 
     async fn accept_late(&self, tx: &Tx, id: BookingId, amount: Money, actor: &Actor) -> Result<(), Error> {
-        self.expire_in(tx, id).await?;
         let before = self.load_in(tx, id).await?;
+        let before = self.expired_in_turn(tx, &before).await?;
         self.decide(&before, Event::AcceptLate)?;
         self.take_again(tx, &before, amount, actor).await
     }
@@ -260,6 +258,17 @@ impl Bookings {
         };
         self.put(tx, before, &after, event, actor).await?;
         self.inventory.sell(tx, before.id).await
+    }
+
+    /// Writes down that the hold is over, whatever becomes of money that came late for it: in its member's turn where it has coupons,
+    /// which may be for a first booking.
+    async fn expired_in_turn(&self, tx: &Tx, booking: &Booking) -> Result<Booking, Error> {
+        // Behind the lock of a booking that has expired, which nobody waits for who has the turn; and before all others.
+        if !booking.discounts.is_empty() {
+            tx.take_turn(booking.member.0).await?;
+        }
+        self.expire_in(tx, booking.id).await?;
+        self.load_in(tx, booking.id).await
     }
 
     /// An expired booking takes its nights again, if they are free.

@@ -8,7 +8,7 @@ use crate::kit::date::Date;
 /// `FIRST_BOOKING`.
 pub const KIND: Kind = Kind {
     name: NAME,
-    description: "Makes the coupon good for a member's first booking.",
+    description: "Makes the coupon good for a member's first booking; one that was cancelled does not count.",
     parameters: &[],
     meaning: Meaning::Condition(|_| Ok(Condition::gate(FirstBooking))),
 };

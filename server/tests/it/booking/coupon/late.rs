@@ -1,11 +1,13 @@
 //! Money that comes when the hold is over, and the coupons that were held.
 
 use chrono::TimeDelta;
+use futures::future::join_all;
 use yeyak::proto::booking::v1::Booking;
 use yeyak::proto::booking::v1::booking::State;
 use yeyak::proto::coupon::v1::{Coupon, CouponPolicy, GiftCouponRequest, coupon};
 use yeyak::proto::payment::v1::payment::State as Paid;
-use yeyak::proto::payment::v1::{GetPaymentRequest, Payment};
+use yeyak::proto::payment::v1::resolve_payment_request::Decision;
+use yeyak::proto::payment::v1::{GetPaymentRequest, Payment, ResolvePaymentRequest};
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
 use yeyak::{Client, ErrorReason};
 
@@ -243,5 +245,38 @@ async fn late_money_takes_no_second_first_booking() {
         (state(&member, &one).await, state(&member, &other).await),
         (coupon::State::Available, coupon::State::Used)
     );
+    yeyak.check().await;
+}
+
+/// Guard: the member's turn, in which a booking takes its coupons again; on PostgreSQL, where two write at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_late_payments_at_once_one_is_for_a_first_booking() {
+    let late = Plan { rooms: 9, late: LatePaymentPolicy::Manual, ..Plan::default() };
+    let Stage { yeyak, place, member, admin } = stage(late).await;
+    let first = || CouponPolicy { conditions: vec![term("FIRST_BOOKING", Vec::new())], ..amount_off(30_000) };
+    for _ in 0..5 {
+        let mut payments = Vec::new();
+        for coupon in [give(&admin, &member, first()).await, give(&admin, &member, first()).await] {
+            payments.push(paid_behind_our_back(&yeyak, &place, &member, &[&coupon]).await.1);
+        }
+        yeyak.settle().await;
+        let accept = async |payment: &Payment| {
+            let decision = Decision::Accept.into();
+            let accept = ResolvePaymentRequest { id: payment.id.clone(), decision, ..Default::default() };
+            place.seller.payments().resolve_payment(accept).await
+        };
+
+        let outcomes = join_all(payments.iter().map(accept)).await;
+
+        let refused: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+        assert_eq!(
+            refused.iter().map(|refused| refused.reason).collect::<Vec<_>>(),
+            [ErrorReason::CouponNotApplicable]
+        );
+        for payment in outcomes.iter().flatten() {
+            cancel(&member, &get(&member, &payment.booking_id).await).await.expect("cancels");
+        }
+        yeyak.settle().await;
+    }
     yeyak.check().await;
 }
