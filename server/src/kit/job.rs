@@ -25,5 +25,7 @@ pub trait Job: Debug + Send + Sync + 'static {
     async fn run(&self) -> Result<u64, Error>;
 
     /// Is told that another process leads it.
-    fn stand_back(&self) {}
+    async fn stand_back(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -76,7 +76,11 @@ impl Jobs {
 async fn lead(leases: &Leases, job: &dyn Job) {
     let name = job.name();
     match leases.hold(name).await {
-        Ok(None) => job.stand_back(),
+        Ok(None) => {
+            if let Err(error) = job.stand_back().await {
+                tracing::debug!(job = name, "{name} does not know what another process leads: {error}");
+            }
+        }
         Ok(Some(_)) => match led(leases, job).await {
             Ok(Some(0)) => {}
             Ok(Some(done)) => tracing::debug!(job = name, done, "{name} did {done}"),

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use metrics::{describe_gauge, gauge};
+use metrics::describe_gauge;
 
 pub use self::store::Counts;
 use super::Points;
@@ -112,7 +112,10 @@ impl Points {
 
     /// Work that repeats.
     pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        describe_gauge!(DIFFERENCES, "Wallets that differed at the last daily run and are not put right.");
+        describe_gauge!(
+            DIFFERENCES,
+            "Wallets that differed at the last daily run and are not put right, told by every process."
+        );
         vec![Arc::new(DailyJob { points: self.clone(), order: None })]
     }
 }
@@ -151,8 +154,8 @@ impl Job for DailyJob {
         failed.map_or(Ok(done), Err)
     }
 
-    fn stand_back(&self) {
-        // The gauge is of the process that leads; what this one knew when it did is no longer so.
-        gauge!(DIFFERENCES).set(0);
+    async fn stand_back(&self) -> Result<(), Error> {
+        // What this one knew when it led may be no longer so.
+        self.points.measure_latest().await
     }
 }

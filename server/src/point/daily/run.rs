@@ -8,7 +8,7 @@ use metrics::gauge;
 use super::checkpoint::{self, Run};
 use super::{Counts, DAILY, DIFFERENCES, MOST_SESSIONS, Order, Progress, Report, store};
 use crate::error::Error;
-use crate::kit::date::Date;
+use crate::kit::date::{Date, Tz, local_date};
 use crate::kit::tx::Db;
 use crate::point::Points;
 
@@ -48,7 +48,7 @@ impl Points {
         if left > 0 {
             tracing::warn!(
                 date = %run.date, differences = left,
-                "{left} wallets differ from their lots or their movements: see point_difference, and \
+                "{left} wallets differ from their lots, movements or reservations: see point_difference, and \
                  `yeyak job run {DAILY} --date {} --repair`", run.date
             );
         }
@@ -72,6 +72,16 @@ impl Points {
         let left = store::differing_count(self.kit.db.read(), date).await?;
         gauge!(DIFFERENCES).set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
         Ok(left)
+    }
+
+    /// Tells it of the latest day, whichever process has run it.
+    pub(super) async fn measure_latest(&self) -> Result<(), Error> {
+        self.prepare_runs().await?;
+        let today = local_date(Tz::UTC, self.now());
+        match checkpoint::latest(self.runs().read(), today, 1).await?.first() {
+            Some(run) => self.measure(run.date).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Where runs are kept.
@@ -182,8 +192,12 @@ mod tests {
 
         assert!(recorder.handle().render().contains("yeyak_points_differences 1"));
         assert!(include_str!("../../../../ops/alerts.yaml").contains(DIFFERENCES));
-        points.jobs()[0].stand_back();
-        assert!(recorder.handle().render().contains("yeyak_points_differences 0"), "another process tells them now");
+        let other = "INSERT INTO job_run VALUES \
+                       ('points-daily', '2026-02-28', '2026-02-28 00:00:00+00:00', 1, '2026-02-28 00:00:00+00:00', NULL)";
+        let begun = yeyak.db.write(async |tx| Ok(tx.execute_unprepared(other).await.map(drop)?)).await;
+        begun.expect("writes");
+        points.jobs()[0].stand_back().await.expect("looks");
+        assert!(recorder.handle().render().contains("yeyak_points_differences 0"), "of the latest run, whoever ran it");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Counts {
     pub moved: i64,
     /// Points that have expired.
     pub expired: i64,
-    /// Wallets that differ from their lots or their movements.
+    /// Wallets that differ from their lots, their movements or their reservations.
     pub differences: i64,
     /// How many of those were put right.
     pub repaired: i64,
@@ -144,7 +144,7 @@ pub(super) async fn snapshot(
     Ok(())
 }
 
-/// Notes the wallets of a chunk that differ from their lots or their movements, in place of those that were noted for the day and
+/// Notes the wallets of a chunk that differ from their lots, their movements or their reservations, in place of those that were noted for the day and
 /// are not put right; which they are, in the order of their ids.
 pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<Vec<MemberId>, Error> {
     let forget =
