@@ -32,13 +32,13 @@ impl Proxies {
     /// Who calls: the nearest that is no proxy. What stands before it in the header is what they say themselves.
     pub(super) fn caller(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let mut caller = peer?;
-        let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
-        let hops: Vec<_> = lines.flat_map(|line| line.split(',')).collect();
+        let lines = headers.get_all(FORWARDED_FOR).iter();
+        let hops: Vec<_> = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).collect();
         for hop in hops.into_iter().rev() {
             if !self.0.iter().any(|network| network.contains(&caller)) {
                 break;
             }
-            let Some(before) = address(hop.trim()) else { break };
+            let Some(before) = address(hop) else { break };
             caller = before;
         }
         Some(caller)
@@ -46,20 +46,23 @@ impl Proxies {
 }
 
 /// An address, which some proxies give a port.
-fn address(hop: &str) -> Option<IpAddr> {
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
     let with_port = || hop.parse().map(|address: SocketAddr| address.ip());
     hop.parse().or_else(|_| with_port()).ok().map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn caller(trusted: &[&str], peer: &str, lines: &[&str]) -> String {
         let trusted = trusted.iter().map(|network| (*network).to_owned()).collect::<Vec<_>>();
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(FORWARDED_FOR, line.parse().expect("a header"));
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).expect("a header"));
         }
         let proxies = Proxies::try_from(trusted).expect("networks");
         proxies.caller(peer.parse().ok(), &headers).expect("a caller").to_string()
@@ -83,6 +86,7 @@ mod tests {
         assert_eq!(caller(&trusted, "127.0.0.1", &["192.0.2.1, 203.0.113.9, 10.1.2.3"]), "203.0.113.9");
         assert_eq!(caller(&trusted, "127.0.0.1", &["192.0.2.1", "203.0.113.9", "10.1.2.3"]), "203.0.113.9");
         assert_eq!(caller(&trusted, "127.0.0.1", &["192.0.2.1, unknown"]), "127.0.0.1", "a proxy that does not know");
+        assert_eq!(caller(&trusted, "127.0.0.1", &["민아, 203.0.113.9"]), "203.0.113.9", "a proxy's word stands");
         assert_eq!(caller(&trusted, "127.0.0.1", &["203.0.113.9:4711"]), "203.0.113.9");
         assert_eq!(caller(&trusted, "127.0.0.1", &["[2001:db9::5]:4711"]), "2001:db9::5");
         assert_eq!(caller(&trusted, "127.0.0.1", &["::ffff:203.0.113.9"]), "203.0.113.9");
