@@ -222,10 +222,7 @@ impl Coupons {
             if self.gate.rebuild(policy.0, epoch, Step::Accepted(&page)).await? == Progress::Superseded {
                 return Ok((Progress::Superseded, count));
             }
-            if extended.elapsed() > EXTENSION {
-                extended = Instant::now();
-                self.leases.hold(&lease(policy)).await?;
-            }
+            self.go_on_building(policy, &mut extended).await?;
         }
         // Read now, behind the beginning: what changes from here on is told to the gate itself.
         let terms = store::policy::find(conn, policy).await?.ok_or_else(|| NotFound::new("coupon_policy", policy))?;
@@ -237,9 +234,19 @@ impl Coupons {
             if self.gate.rebuild(policy.0, epoch, Step::TakenBack(&page)).await? == Progress::Superseded {
                 return Ok((Progress::Superseded, count));
             }
+            self.go_on_building(policy, &mut extended).await?;
         }
         let open = Step::Open { terms: &terms.terms(), count };
         Ok((self.gate.rebuild(policy.0, epoch, open).await?, count))
+    }
+
+    /// Holds on to the lease of a rebuild that takes long.
+    async fn go_on_building(&self, policy: PolicyId, extended: &mut Instant) -> Result<(), Error> {
+        if extended.elapsed() > EXTENSION {
+            *extended = Instant::now();
+            self.leases.hold(&lease(policy)).await?;
+        }
+        Ok(())
     }
 }
 
