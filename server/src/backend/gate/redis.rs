@@ -134,7 +134,8 @@ impl Gate for RedisGate {
                 Ok(Progress::Done)
             }
             Step::TakenBack(members) => {
-                for chunk in members.chunks(CHUNK) {
+                let none = members.is_empty().then_some(members);
+                for chunk in members.chunks(CHUNK).chain(none) {
                     let mut arguments = vec!["taken_back".into(), epoch.into()];
                     arguments.extend(chunk.iter().map(|member| text(*member)));
                     if self.step(policy, arguments).await? == Progress::Superseded {
