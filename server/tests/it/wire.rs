@@ -9,16 +9,17 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use tokio::sync::oneshot;
 use tonic::body::Body;
+use tonic::transport::Channel;
 use tonic::{Code, Status};
-use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
+use tower::{ServiceBuilder, ServiceExt};
 use yeyak::proto::METHODS;
-use yeyak::proto::member::v1::{CreateApiKeyRequest, RevokeApiKeyRequest};
+use yeyak::proto::member::v1::{CreateApiKeyRequest, ListLoginEventsRequest, RevokeApiKeyRequest};
 use yeyak::proto::stay::v1::SearchStaysRequest;
 use yeyak::{Client, Embedded, ErrorReason, Options};
-use yeyak_server::serve::{Platform, Ports, ServeError};
+use yeyak_server::serve::{Platform, Ports, ServeError, World};
 
-use crate::harness::Yeyak;
+use crate::harness::{PASSWORD, Yeyak, config};
 use crate::raw::framed;
 
 /// A platform that serves until it is told to stop.
@@ -160,4 +161,37 @@ async fn a_call_that_would_make_another_key_is_sent_once() {
     client.api_keys().revoke_api_key(RevokeApiKeyRequest::default()).await.expect_err("no answer");
 
     assert_eq!((created, calls.load(Ordering::Relaxed)), (1, 4), "revoking is keyed, and tried again");
+}
+
+/// Whom a new member's login history names, who calls by way of something that says whom it calls for.
+async fn caller_behind(proxies: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = config(folder.path());
+    let networks: Vec<_> = proxies.iter().map(|network| (*network).to_owned()).collect();
+    config.trusted_proxies = networks.try_into().expect("networks");
+    let serving = Serving::start(Platform::open(config, World::default()).await.expect("opens")).await;
+    let url = format!("http://{}", serving.ports.grpc);
+    let channel = Channel::from_shared(url).expect("a URL").connect().await.expect("connects");
+    let forwarding = ServiceBuilder::new()
+        .map_request(|mut request: http::Request<Body>| {
+            request.headers_mut().insert("x-forwarded-for", "192.0.2.1, 203.0.113.9".parse().expect("a header"));
+            request
+        })
+        .map_err(Into::into)
+        .service(channel);
+    let client = Client::embedded(BoxCloneSyncService::new(forwarding));
+
+    client.sign_up("mina@example.kr", PASSWORD, "민아").await.expect("signs up");
+    let history = client.members().list_login_events(ListLoginEventsRequest::default()).await.expect("a history");
+
+    drop(client);
+    serving.end().await;
+    history.login_events[0].address.clone()
+}
+
+/// Guard: the networks of the proxies, from the configuration to what rests on who calls.
+#[tokio::test]
+async fn callers_behind_a_proxy_are_told_apart_where_it_is_trusted() {
+    assert_eq!(caller_behind(&["127.0.0.0/8"]).await, "203.0.113.9");
+    assert_eq!(caller_behind(&[]).await, "127.0.0.1");
 }
