@@ -69,7 +69,8 @@ async fn send_some(channel: &Channel, letters: &[Letter]) -> Result<(), Error> {
         match confirm.await? {
             Confirmation::Ack(None) => {}
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => return Err(refused(&returned)),
-            Confirmation::Nack(None) => return Err(Error::internal("RabbitMQ took a message and could not keep it")),
+            // A queue whose leader is being elected, for one: it may go better in a moment.
+            Confirmation::Nack(None) => return Err(away()),
             Confirmation::NotRequested => return Err(Error::internal("RabbitMQ confirms nothing on this channel")),
         }
     }
