@@ -92,7 +92,8 @@ pub async fn pending<M: MigratorTrait>(conn: &DatabaseConnection) -> Result<Vec<
     Ok(names.filter(|name| !applied.contains(name)).collect())
 }
 
-/// Builds an index, such as `on` the table `inbox (create_time)`, without holding up writes, outside a transaction. One that an earlier try left unfinished is built anew.
+/// Builds an index, such as `on` the table `inbox (create_time)`, without holding up writes, outside a transaction. One that an
+/// earlier try left unfinished is built anew.
 pub(crate) async fn index_concurrently(manager: &SchemaManager<'_>, name: &str, on: &str) -> Result<(), DbErr> {
     let conn = manager.get_connection();
     if manager.get_database_backend() != DbBackend::Postgres {

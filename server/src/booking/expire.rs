@@ -67,10 +67,10 @@ impl Bookings {
     async fn due(&self, outcome: &mut Outcome) -> Vec<(BookingId, Due)> {
         let (conn, now) = (self.kit.db.read(), self.kit.clock.now());
         let found = [
-            (store::overdue(conn, now, BATCH).await, Due::Expire),
+            (store::due::overdue(conn, now, BATCH).await, Due::Expire),
             (store::pending::overdue(conn, now, BATCH).await, Due::Expire),
-            (store::departed(conn, now, BATCH).await, Due::Complete),
-            (store::missed(conn, now, BATCH).await, Due::SettleNoShow),
+            (store::due::departed(conn, now, BATCH).await, Due::Complete),
+            (store::due::missed(conn, now, BATCH).await, Due::SettleNoShow),
         ];
         let mut all = Vec::new();
         for (bookings, due) in found {

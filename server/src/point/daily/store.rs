@@ -144,8 +144,8 @@ pub(super) async fn snapshot(
     Ok(())
 }
 
-/// Notes the wallets of a chunk that differ from their lots, their movements or their reservations, in place of those that were noted for the day and
-/// are not put right; which they are, in the order of their ids.
+/// Notes the wallets of a chunk that differ from their lots, their movements or their reservations, in place of those that were
+/// noted for the day and are not put right; which they are, in the order of their ids.
 pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<Vec<MemberId>, Error> {
     let forget =
         "DELETE FROM point_difference WHERE member_id > $1 AND member_id <= $2 AND run_date = $3 AND NOT repaired";

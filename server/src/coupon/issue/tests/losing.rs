@@ -11,7 +11,6 @@ use super::stage::{Stage, accepted, ask, process, reason, refused};
 use crate::backend::gate::{MemoryGate, Refused};
 use crate::coupon::keep::GatesJob;
 use crate::coupon::model::ReceiptState;
-use crate::coupon::store;
 use crate::error::ErrorReason;
 use crate::kit::crash::How;
 use crate::kit::job::Job;
@@ -376,46 +375,4 @@ async fn a_receipt_whose_loss_the_gate_has_not_heard_of_is_known_when_all_are_go
     let again = stage.ask(1, policy, Some(1)).await.expect("is known").value;
 
     assert_eq!((known.id, again.id), (receipt.id, receipt.id));
-}
-
-/// Guard: the rows, which answer for a gate that is closed.
-#[tokio::test]
-async fn what_is_left_is_known_while_the_gate_is_closed() {
-    let stage = Stage::new().await;
-    let policy = &stage.policy(Some(3)).await;
-    stage.all(0..2, policy).await;
-    stage.calm().await;
-
-    assert_eq!(stage.beside(51).remaining(policy).await, Some(1));
-}
-
-/// Guard: the epoch since which a gate must have been built.
-#[tokio::test]
-async fn a_gate_that_nobody_has_built_again_is_not_said_to_be() {
-    let stage = Stage::new().await;
-    let policy = &stage.open(|_| {}).await;
-    let other = process(&stage.yeyak, stage.coupons.gate.clone(), 52);
-    assert!(other.leases.hold(&format!("gate of {}", policy.id)).await.expect("asks").is_some());
-
-    let refusal = async |why| stage.coupons.rebuild_gate(policy).await.expect_err(why).reason();
-    let idle = refusal("another has the lease, and the gate is as it was").await;
-    // And now it has died behind its first step.
-    let stopped = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        store::policy::next_epoch(&stage.coupons.kit.db, policy.id).await
-    };
-    let (epoch, begun) = tokio::join!(stopped, refusal("another has an epoch, and the gate is as it was"));
-    let (built, waited) = tokio::join!(
-        async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            other.build_again(policy.id, "a test").await
-        },
-        stage.coupons.rebuild_gate(policy),
-    );
-
-    assert_eq!(
-        (idle, begun, epoch.expect("writes")),
-        (ErrorReason::CouponGateClosed, ErrorReason::CouponGateClosed, 2)
-    );
-    assert!(built.is_ok() && waited.is_ok(), "{built:?} {waited:?}");
 }

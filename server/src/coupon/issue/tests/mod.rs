@@ -1,5 +1,6 @@
 //! First come, first served, at every step where it may go wrong.
 
+mod building;
 mod changing;
 mod crashing;
 mod ending;

@@ -2,6 +2,7 @@
 
 mod budget;
 mod dates;
+mod first;
 mod hold;
 mod kind;
 mod late;

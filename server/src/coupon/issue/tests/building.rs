@@ -1,0 +1,49 @@
+//! Gates that are closed, and built again when that is asked for.
+
+use std::time::Duration;
+
+use super::stage::{Stage, process};
+use crate::coupon::store;
+use crate::error::ErrorReason;
+
+/// Guard: the rows, which answer for a gate that is closed.
+#[tokio::test]
+async fn what_is_left_is_known_while_the_gate_is_closed() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(3)).await;
+    stage.all(0..2, policy).await;
+    stage.calm().await;
+
+    assert_eq!(stage.beside(51).remaining(policy).await, Some(1));
+}
+
+/// Guard: the epoch since which a gate must have been built.
+#[tokio::test]
+async fn a_gate_that_nobody_has_built_again_is_not_said_to_be() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|_| {}).await;
+    let other = process(&stage.yeyak, stage.coupons.gate.clone(), 52);
+    assert!(other.leases.hold(&format!("gate of {}", policy.id)).await.expect("asks").is_some());
+
+    let refusal = async |why| stage.coupons.rebuild_gate(policy).await.expect_err(why).reason();
+    let idle = refusal("another has the lease, and the gate is as it was").await;
+    // And now it has died behind its first step.
+    let stopped = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        store::policy::next_epoch(&stage.coupons.kit.db, policy.id).await
+    };
+    let (epoch, begun) = tokio::join!(stopped, refusal("another has an epoch, and the gate is as it was"));
+    let (built, waited) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            other.build_again(policy.id, "a test").await
+        },
+        stage.coupons.rebuild_gate(policy),
+    );
+
+    assert_eq!(
+        (idle, begun, epoch.expect("writes")),
+        (ErrorReason::CouponGateClosed, ErrorReason::CouponGateClosed, 2)
+    );
+    assert!(built.is_ok() && waited.is_ok(), "{built:?} {waited:?}");
+}
