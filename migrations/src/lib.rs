@@ -24,6 +24,7 @@ mod m0014_reserved_difference;
 mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
+mod x0004_logins;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]
@@ -59,7 +60,12 @@ pub struct Indexes;
 #[async_trait::async_trait]
 impl MigratorTrait for Indexes {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(x0001_tidy::Migration), Box::new(x0002_departed::Migration), Box::new(x0003_webhooks::Migration)]
+        vec![
+            Box::new(x0001_tidy::Migration),
+            Box::new(x0002_departed::Migration),
+            Box::new(x0003_webhooks::Migration),
+            Box::new(x0004_logins::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

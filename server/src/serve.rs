@@ -45,7 +45,7 @@ use crate::kit::lease::Leases;
 use crate::kit::tx::Db;
 use crate::layer::rate::{RateLimits, Rates};
 use crate::ledger::Ledger;
-use crate::member::{MemberSettings, Members, TokenSettings};
+use crate::member::{MemberSettings, Members, TidyLogins, TokenSettings};
 use crate::payment::Payments;
 use crate::point::Points;
 use crate::stay::Stays;
@@ -202,7 +202,8 @@ impl Platform {
 
         let consumers: Vec<Arc<dyn Consumer>> = vec![payments.consumer(), coupons.consumer()];
         let queue = queue::open(&kit, config.queue_url(), &config.queue_prefix, &consumers)?;
-        let mut all_jobs: Vec<Arc<dyn Job>> = vec![Arc::new(jobs::TidyRequests(kit.clone()))];
+        let mut all_jobs: Vec<Arc<dyn Job>> =
+            vec![Arc::new(jobs::TidyRequests(kit.clone())), Arc::new(TidyLogins(members.clone()))];
         all_jobs.extend(payments.jobs());
         all_jobs.push(Arc::new(ExpireJob(bookings.clone())));
         all_jobs.extend(coupons.jobs());

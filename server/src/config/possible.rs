@@ -6,13 +6,14 @@ use super::{Booking, Config, Limit, ProviderKind};
 use crate::backend::redis;
 
 /// What `workers` may name.
-const WORKERS: [&str; 12] = [
+const WORKERS: [&str; 13] = [
     "all",
     "none",
     "relay",
     "expiry",
     "reconcile",
     "tidy-requests",
+    "tidy-logins",
     "payment-webhook",
     "coupon-issuer",
     "coupon-receipts",

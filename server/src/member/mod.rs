@@ -27,6 +27,7 @@ mod session;
 mod sign_up;
 mod store;
 mod throttle;
+mod tidy;
 mod token;
 mod update;
 
@@ -39,6 +40,7 @@ use self::liveness::Liveness;
 pub use self::model::{Email, Profile};
 use self::password::Passwords;
 use self::throttle::Throttle;
+pub use self::tidy::TidyLogins;
 pub use self::token::TokenSettings;
 use self::token::Tokens;
 use crate::kit::Kit;
