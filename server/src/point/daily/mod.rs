@@ -1,5 +1,6 @@
 //! The daily run over all wallets: what time has done is written down, each wallet's balance of the day is kept, and wallets are
 //! compared with their lots, their movements and their reservations, as they are written; one that differs is left as it is, unless it is put right.
+//! Balances of days more than five weeks before are deleted.
 //!
 //! It goes through the wallets by key, in ranges beside one another, a chunk at a time. What a chunk does and how far its range has
 //! come commit together: a run that was killed goes on behind the last chunk, and a chunk that two processes do at once is done by

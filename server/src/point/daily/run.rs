@@ -8,12 +8,14 @@ use metrics::gauge;
 use super::checkpoint::{self, Run};
 use super::{Counts, DAILY, DIFFERENCES, MOST_SESSIONS, Order, Progress, Report, store};
 use crate::error::Error;
-use crate::kit::date::{Date, Tz, local_date};
+use crate::kit::date::{Date, Tz, days_before, local_date};
 use crate::kit::tx::Db;
 use crate::point::Points;
 
 /// Into how many ranges the wallets are divided.
 const RANGES: i64 = 8;
+/// For how many days the balances of a day are kept: each has a row for every wallet.
+const KEPT: u16 = 35;
 
 impl Points {
     /// Runs what is left of the run of a day; how many wallets that were. Of a day that is done, wallets that differed are put right
@@ -34,6 +36,7 @@ impl Points {
             // Of ranges that were done without it, before the run was killed.
             self.mend_day(run.date).await?;
         }
+        self.forget_balances(order).await?;
         if order.warm {
             self.warm(run.cut, order.share).await?;
         }
@@ -140,6 +143,18 @@ impl Points {
         Ok(())
     }
 
+    /// Deletes the balances of days long ago, a slice at a time.
+    async fn forget_balances(&self, order: &Order) -> Result<(), Error> {
+        let until = days_before(order.date, KEPT);
+        loop {
+            let slice = Instant::now();
+            if !store::forget_balances(&self.kit.db, until).await? {
+                return Ok(());
+            }
+            tokio::time::sleep(rest(slice.elapsed(), order.share)).await;
+        }
+    }
+
     async fn tell(&self, order: &Order, run: &Run, began: Instant, before: i64) -> Result<(), Error> {
         let (done, expected) = checkpoint::progress(self.runs().read(), run.date).await?;
         let all = done.max(expected);
@@ -170,6 +185,7 @@ mod tests {
     use super::*;
     use crate::backend::cache::MemoryCache;
     use crate::harness::Harness;
+    use crate::kit::clock::Clock;
 
     /// Guard: wallets that differ are told of by the name that the alert asks for.
     #[tokio::test]
@@ -198,6 +214,34 @@ mod tests {
         begun.expect("writes");
         points.jobs()[0].stand_back().await.expect("looks");
         assert!(recorder.handle().render().contains("yeyak_points_differences 0"), "of the latest run, whoever ran it");
+    }
+
+    /// Guard: the age of what is deleted, of which a slice at a time goes.
+    #[tokio::test]
+    async fn balances_of_days_long_ago_are_deleted() {
+        let yeyak = Harness::new().await;
+        let cache = Arc::new(MemoryCache::new(yeyak.clock.clone()));
+        let points = Points::new(yeyak.kit.clone(), cache, TaskTracker::new());
+        let date = local_date(Tz::UTC, yeyak.clock.now());
+        let insert = "WITH RECURSIVE n (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < 5001) \
+                      INSERT INTO point_snapshot (run_date, member_id, available, pending, reserved, owed, version) \
+                      SELECT $1, CAST(CAST(printf('%016d', number) AS TEXT) AS BLOB), 1, 0, 0, 0, 1 FROM n";
+        for days in [KEPT - 1, KEPT, KEPT + 1] {
+            let day = days_before(date, days);
+            let written = yeyak
+                .db
+                .write(async |tx| Ok(tx.execute_raw(store::statement(&*tx, insert, [day.into()])).await.map(drop)?));
+            written.await.expect("writes");
+        }
+
+        points.run_day(&Order { share: 100, warm: false, ..Order::of(date) }).await.expect("runs");
+
+        let left = "SELECT min(run_date) AS day, count(*) AS number FROM point_snapshot";
+        let left = yeyak.db.read().query_one_raw(store::statement(yeyak.db.read(), left, [])).await.expect("reads");
+        let left = left.expect("a row");
+        let (day, number): (Date, i64) =
+            (left.try_get("", "day").expect("a day"), left.try_get("", "number").expect("a number"));
+        assert_eq!((day, number), (days_before(date, KEPT - 1), 5001));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::date::Date;
 use crate::kit::id::MemberId;
-use crate::kit::tx::Tx;
+use crate::kit::tx::{Db, Tx};
 
 /// What a run has counted.
 #[derive(Clone, Copy, Debug, Default, Eq, FromQueryResult, PartialEq)]
@@ -142,6 +142,21 @@ pub(super) async fn snapshot(
         tx.execute_raw(statement(&**tx, update, [date.into(), member.into(), expired.into()])).await?;
     }
     Ok(())
+}
+
+/// Few enough that one statement is far from its time limit.
+const FORGOTTEN: i64 = 5_000;
+
+/// Deletes a slice of the balances of days up to one; whether there may be more.
+pub(super) async fn forget_balances(db: &Db, until: Date) -> Result<bool, Error> {
+    let delete = "DELETE FROM point_snapshot WHERE (run_date, member_id) IN \
+                    (SELECT run_date, member_id FROM point_snapshot WHERE run_date <= $1 \
+                     ORDER BY run_date, member_id LIMIT $2)";
+    let delete = async |tx: Tx| {
+        let deleted = tx.execute_raw(statement(&*tx, delete, [until.into(), FORGOTTEN.into()])).await?;
+        Ok(i64::try_from(deleted.rows_affected()) == Ok(FORGOTTEN))
+    };
+    db.write(delete).await
 }
 
 /// Notes the wallets of a chunk that differ from their lots, their movements or their reservations, in place of those that were
