@@ -22,6 +22,7 @@ mod issue;
 mod keep;
 mod keeper;
 pub mod kind;
+mod meter;
 mod model;
 mod moved;
 mod policy;
@@ -83,7 +84,7 @@ impl Coupons {
     /// Coupons whose first-come policies stand behind this gate, which is built under these leases, and whose news goes over
     /// this bus. Work that outlives its caller runs in these tasks.
     pub fn new(kit: Kit, gate: Arc<dyn Gate>, bus: Arc<dyn Bus>, leases: Leases, tasks: TaskTracker) -> Self {
-        issue::describe();
+        meter::describe();
         let (lines, openings, ends) = (Arc::default(), Arc::default(), Arc::default());
         let place_counts = Cache::builder().max_capacity(COUNTS).time_to_live(COUNT_LIFE).build();
         let kinds = Arc::new(Kinds::standard());

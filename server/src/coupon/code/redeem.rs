@@ -9,7 +9,7 @@ use super::{Batch, BatchState};
 use crate::coupon::give::Recipient;
 use crate::coupon::issue::proto_coupon;
 use crate::coupon::model::{Coupon, CouponId, Issuing, Policy};
-use crate::coupon::{CouponError, Coupons, store};
+use crate::coupon::{CouponError, Coupons, meter, store};
 use crate::error::{Error, ErrorReason};
 use crate::kit::caller::{Caller, Member};
 use crate::kit::id::MemberId;
@@ -34,7 +34,7 @@ impl Coupons {
         violations.finish(Some(()))?;
         let code = Code::read(&self.kit.keys, &request.code);
         let key = key.and(format!("{code:?}").as_bytes());
-        let redeemed = self.redeem(&caller, code, &key).await?;
+        let redeemed = meter::given("code", self.redeem(&caller, code, &key).await)?;
         let now = self.kit.clock.now();
         Ok(redeemed.map(|(coupon, policy)| proto_coupon(&coupon, &policy, now)).into_response())
     }

@@ -9,7 +9,7 @@ use super::{Audience, GrantRun, GrantRunId};
 use crate::coupon::give::next_of;
 use crate::coupon::model::{CouponId, Policy, PolicyState, ReceiptId};
 use crate::coupon::store::given::{New, Taken};
-use crate::coupon::{Coupons, store};
+use crate::coupon::{Coupons, meter, store};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Actor;
 use crate::kit::clock::Time;
@@ -44,7 +44,7 @@ impl Coupons {
             return Ok(None);
         }
         let total = self.count_audience(&run).await?;
-        let done = self
+        let counts = self
             .kit
             .db
             .write(async |tx| {
@@ -64,11 +64,14 @@ impl Coupons {
                 // Asserts that nobody else has moved the run: what this transaction gave, it gave alone.
                 self.put_run(&tx, &run, &after).await?;
                 self.kit.crash.point("coupon-grant.given")?;
-                Ok(Some(after.counts.done - run.counts.done))
+                Ok(Some(after.counts))
             })
             .await?;
         self.kit.crash.point("coupon-grant.committed")?;
-        Ok(done)
+        Ok(counts.map(|counts| {
+            meter::ran(run.counts, counts);
+            counts.done - run.counts.done
+        }))
     }
 
     async fn give_all(

@@ -10,11 +10,10 @@ use prost::Name;
 use uuid::Uuid;
 use yeyak_proto::yeyak::coupon::v1::{CouponsAccepted, CouponsIssued, IssuedCoupon};
 
-use super::meter;
 use crate::backend::queue::{Consumer, Message, Unreadable};
 use crate::coupon::model::{PolicyId, ReceiptId};
 use crate::coupon::store::coupon::Issued;
-use crate::coupon::{Coupons, store};
+use crate::coupon::{Coupons, meter, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
 use crate::kit::inbox;

@@ -9,7 +9,6 @@ mod convert;
 mod end;
 mod issuer;
 mod line;
-mod meter;
 mod read;
 mod receipts;
 mod rpc;
@@ -26,10 +25,9 @@ pub(super) use self::convert::coupon as proto_coupon;
 pub(super) use self::end::{Ends, EndsJob};
 pub(super) use self::issuer::Issuer;
 pub(super) use self::line::Lines;
-pub(super) use self::meter::describe;
 pub(super) use self::receipts::ReceiptsJob;
-use super::Coupons;
 use super::model::{PolicyId, Receipt};
+use super::{Coupons, meter};
 use crate::error::Error;
 use crate::kit::caller::Member;
 use crate::kit::id::MemberId;
@@ -60,7 +58,7 @@ struct Ask {
 
 impl Ask {
     fn answer(self, answer: Answer) {
-        meter::answered(&answer);
+        meter::asked(&answer);
         // Who has gone finds the receipt under the same request.
         _ = self.answer.send(answer);
     }
