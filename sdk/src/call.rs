@@ -70,7 +70,10 @@ impl Client {
         let mut renewed = false;
         let mut nameless = false;
         loop {
-            let identity = if nameless { Identity::Nobody } else { self.identity(method).await };
+            let identity = match nameless {
+                true => Identity::Nobody,
+                false => timeout_at(deadline, self.identity(method)).await.map_err(|_| Error::deadline())?,
+            };
             let pick = self.transport().pick(&tried);
             let mut sent = false;
             let attempt = async {
@@ -89,9 +92,11 @@ impl Client {
             };
             tries += 1;
             // A token can be refused before it expires: its session may live on under a newer one.
-            if error.code == Code::Unauthenticated && !renewed && self.renew(&identity).await {
-                renewed = true;
-                continue;
+            if error.code == Code::Unauthenticated && !renewed {
+                renewed = timeout_at(deadline, self.renew(&identity)).await.map_err(|_| Error::deadline())?;
+                if renewed {
+                    continue;
+                }
             }
             // Anyone may ask this: a session that has ended is no reason to be refused.
             let session = matches!(identity, Identity::Member(_)) && method.access.contains(&Access::Public);
@@ -104,8 +109,9 @@ impl Client {
             // badly off as all others.
             let is_gone = error.retry_after.is_none() || error.reason == ErrorReason::ShuttingDown;
             let elsewhere = error.code == Code::Unavailable && is_gone && self.transport().avoid(&pick, &mut tried);
-            // A server that could not be reached is spared a call by another, so that is not counted.
-            let within_budget = elsewhere || self.budget().failed();
+            // A server that could not be reached is spared a call by another, and a refusal that would be the same again is an
+            // answer: neither is counted.
+            let within_budget = elsewhere || !error.is_retryable() || self.budget().failed();
             // It may have happened, and no `request_id` would tell the server so.
             let harmless = method.effect != Effect::Each || !sent;
             let again = error.is_retryable() && harmless && within_budget && tries < self.options().attempts;

@@ -1,8 +1,11 @@
 //! The client.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use yeyak_proto::Method;
 use yeyak_proto::yeyak::member::v1::{LogInRequest, Member, RefreshSessionRequest, SignUpRequest, Tokens};
@@ -11,9 +14,17 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::retry::Budget;
 use crate::seen::Seen;
-use crate::session::{Identity, Session, expires_soon};
+use crate::session::{Identity, Session, expires_within};
 use crate::trace;
 use crate::transport::{Embedded, Transport};
+
+/// An access token is renewed this long before it expires, so that none expires on its way.
+const EARLY: Duration = Duration::from_secs(30);
+/// How long a call whose token is still good waits for a newer one.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long one try to refresh may take, and how many are made: within the ten seconds in which the server repeats its answer.
+const REFRESH: Duration = Duration::from_secs(3);
+const REFRESHES: usize = 3;
 
 /// A client of one Yeyak, as one caller. Cheap to clone; clones share connections and session.
 #[derive(Clone)]
@@ -185,40 +196,65 @@ impl Client {
             return Identity::Nobody;
         }
         let identity = self.inner.session.get();
-        match &identity {
-            Identity::Member(tokens) if expires_soon(tokens) => {
-                self.renew(&identity).await;
-                self.inner.session.get()
-            }
-            _ => identity,
+        let Identity::Member(tokens) = &identity else { return identity };
+        if !expires_within(tokens, EARLY) {
+            return identity;
         }
+        let renewing = self.renew(&identity);
+        match expires_within(tokens, Duration::ZERO) {
+            true => _ = renewing.await,
+            // The token at hand is still good: a call does not wait long for a better one.
+            false => _ = timeout(PATIENCE, renewing).await,
+        }
+        self.inner.session.get()
     }
 
     /// Refreshes the tokens, unless another call has done so since `used` was read; whether there are newer ones.
     ///
+    /// In a task of its own: a refresh token works once, and if the call that refreshes were given up, its successor would be
+    /// lost, and the session with it.
+    pub(crate) async fn renew(&self, used: &Identity) -> bool {
+        let Identity::Member(used) = used else { return false };
+        tokio::spawn(self.clone().renew_in_turn(used.clone())).await.unwrap_or(false)
+    }
+
     /// Boxed, since refreshing is a call itself.
-    pub(crate) fn renew<'a>(&'a self, used: &'a Identity) -> BoxFuture<'a, bool> {
+    fn renew_in_turn(self, used: Tokens) -> BoxFuture<'static, bool> {
         Box::pin(async move {
-            let Identity::Member(used) = used else { return false };
-            let _alone = self.inner.session.refreshing.lock().await;
-            match self.inner.session.get() {
+            let session = &self.inner.session;
+            let before = session.failures.load(Ordering::Acquire);
+            let _alone = session.refreshing.lock().await;
+            match session.get() {
                 Identity::Member(now) if now.access_token != used.access_token => return true,
-                Identity::Member(_) => {}
+                // Who waited behind one that failed would fail as well.
+                Identity::Member(_) if session.failures.load(Ordering::Acquire) == before => {}
                 _ => return false,
             }
-            let request = RefreshSessionRequest { refresh_token: used.refresh_token.clone() };
-            match self.auth().refresh_session(request).await {
-                Ok(answer) => {
-                    let renewed = answer.tokens.is_some();
-                    self.keep(answer.tokens);
-                    renewed
-                }
-                Err(error) => {
-                    tracing::debug!("the session could not be refreshed: {error}");
-                    false
-                }
+            let answer = self.refresh(used.refresh_token).await;
+            let renewed = answer.as_ref().is_some_and(Option::is_some);
+            match answer {
+                Some(tokens) => self.keep(tokens),
+                None => _ = session.failures.fetch_add(1, Ordering::AcqRel),
             }
+            renewed
         })
+    }
+
+    /// New tokens for a refresh token. An answer that is late is asked for again: the server gives the same for ten seconds.
+    async fn refresh(&self, refresh_token: String) -> Option<Option<Tokens>> {
+        for _ in 0..REFRESHES {
+            let request = RefreshSessionRequest { refresh_token: refresh_token.clone() };
+            match timeout(REFRESH, self.auth().refresh_session(request)).await {
+                Ok(Ok(answer)) => return Some(answer.tokens),
+                Ok(Err(error)) if !error.is_retryable() => {
+                    tracing::debug!("the session could not be refreshed: {error}");
+                    return None;
+                }
+                Ok(Err(error)) => tracing::debug!("the session could not be refreshed yet: {error}"),
+                Err(_) => tracing::debug!("no answer came to a refresh of the session"),
+            }
+        }
+        None
     }
 
     /// The transport itself, for a client generated by tonic.

@@ -44,11 +44,13 @@ pub struct Violation {
 impl Error {
     /// Whether the same call may succeed when it is repeated under the same `request_id`.
     ///
-    /// A stale etag is ABORTED too, and only reading again helps: it carries no delay.
+    /// A stale etag is ABORTED too, and only reading again helps: it carries no delay. Of what is exhausted, the rate of calls
+    /// comes back by itself.
     pub fn is_retryable(&self) -> bool {
         match self.code {
             Code::Unavailable => true,
             Code::Aborted => self.retry_after.is_some(),
+            Code::ResourceExhausted => self.reason == ErrorReason::RateLimited && self.retry_after.is_some(),
             _ => false,
         }
     }

@@ -1,12 +1,10 @@
 //! The tokens that a client calls with.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use yeyak_proto::yeyak::member::v1::Tokens;
-
-/// An access token is renewed this long before it expires, so that none expires on its way.
-const EARLY: Duration = Duration::from_secs(30);
 
 /// How a client shows who it is.
 #[derive(Clone, Default)]
@@ -25,11 +23,13 @@ pub(crate) struct Session {
     identity: Mutex<Identity>,
     /// Held by the one call that refreshes; the others wait for it and use what it got.
     pub(crate) refreshing: tokio::sync::Mutex<()>,
+    /// How many refreshes have failed.
+    pub(crate) failures: AtomicU64,
 }
 
 impl Session {
     pub(crate) fn of(identity: Identity) -> Self {
-        Self { identity: Mutex::new(identity), refreshing: tokio::sync::Mutex::default() }
+        Self { identity: Mutex::new(identity), ..Self::default() }
     }
 
     pub(crate) fn get(&self) -> Identity {
@@ -41,12 +41,12 @@ impl Session {
     }
 }
 
-/// Whether an access token is about to expire, by this machine's clock. A clock that is wrong costs a refresh too many or
+/// Whether an access token has expired in so long, by this machine's clock. A clock that is wrong costs a refresh too many or
 /// one `UNAUTHENTICATED`, after which the client refreshes.
 #[expect(clippy::disallowed_methods, reason = "a client has no clock but its machine's")]
-pub(crate) fn expires_soon(tokens: &Tokens) -> bool {
+pub(crate) fn expires_within(tokens: &Tokens, soon: Duration) -> bool {
     let Some(expire_time) = tokens.access_expire_time else { return false };
     let Ok(now) = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) else { return false };
     let expires = u64::try_from(expire_time.seconds).unwrap_or(0);
-    now + EARLY >= Duration::from_secs(expires)
+    now + soon >= Duration::from_secs(expires)
 }

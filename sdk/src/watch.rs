@@ -94,7 +94,9 @@ impl<R, T> Watch<R, T> {
                 Ok(Step::Changed(shown)) => return Some(Ok(shown)),
                 Ok(Step::Heartbeat) => {}
                 Ok(Step::Ended) => return None,
-                Err(error) if matches!(error.code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled) => {
+                Err(error)
+                    if error.is_retryable() || matches!(error.code, Code::DeadlineExceeded | Code::Cancelled) =>
+                {
                     self.stream = None;
                     self.failures += 1;
                     sleep(retry::delay(&error, self.failures)).await;
