@@ -9,6 +9,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::model::Booking;
 use super::store::{self, Of};
 use super::{Bookings, code};
+use crate::backend::rate::Who;
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Member;
 use crate::kit::id::BookingId;
@@ -20,7 +21,7 @@ const LOOK_UPS_A_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 /// Counts look-ups by code, which anyone may try.
 #[derive(Debug)]
 pub(super) struct LookUps {
-    addresses: DefaultKeyedRateLimiter<Option<IpAddr>>,
+    addresses: DefaultKeyedRateLimiter<Option<Who>>,
 }
 
 impl Default for LookUps {
@@ -31,7 +32,7 @@ impl Default for LookUps {
 
 impl LookUps {
     fn check(&self, peer: Option<IpAddr>) -> Result<(), Error> {
-        let counted = self.addresses.check_key(&peer);
+        let counted = self.addresses.check_key(&peer.map(Who::at));
         counted.map_err(|until| RateLimited { wait: until.wait_time_from(DefaultClock::default().now()) }.into())
     }
 }

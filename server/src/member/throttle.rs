@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use moka::sync::Cache;
 
+use crate::backend::rate::Who;
 use crate::kit::clock::{Clock, Time};
 
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -38,7 +39,7 @@ impl Throttle {
 
     /// Until when attempts are refused, if the account or the address has failed too often of late.
     pub(super) fn closed_until(&self, account: &[u8], address: &str) -> Option<Time> {
-        let address = known(address).and_then(|address| self.over(address, self.limit * ADDRESS_FACTOR));
+        let address = known(address).and_then(|address| self.over(&address, self.limit * ADDRESS_FACTOR));
         self.over(account, self.limit).max(address)
     }
 
@@ -63,8 +64,8 @@ impl Throttle {
 
     pub(super) fn failed(&self, account: &[u8], address: &str) {
         let now = self.clock.now();
-        for key in [Some(account), known(address)].into_iter().flatten() {
-            self.failures.entry(key.to_vec()).and_upsert_with(|entry| match entry.map(|entry| entry.into_value()) {
+        for key in [Some(account.to_vec()), known(address)].into_iter().flatten() {
+            self.failures.entry(key).and_upsert_with(|entry| match entry.map(|entry| entry.into_value()) {
                 Some(failures) if now < failures.since + WINDOW => Failures { count: failures.count + 1, ..failures },
                 _ => Failures { count: 1, since: now },
             });
@@ -77,15 +78,30 @@ impl Throttle {
     }
 }
 
-/// A call from this process has no address, and is counted by its account alone.
-fn known(address: &str) -> Option<&[u8]> {
-    (!address.is_empty()).then_some(address.as_bytes())
+/// Who is counted for an address: over IPv6 a network, since nobody has one address alone. A call from this process has none, and is
+/// counted by its account alone.
+fn known(address: &str) -> Option<Vec<u8>> {
+    Some(Who::at(address.parse().ok()?).to_string().into_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kit::clock::ManualClock;
+
+    /// Guard: whoever chooses among the addresses of a network is counted as one.
+    #[test]
+    fn a_network_of_addresses_fails_together() {
+        let throttle = Throttle::new(Arc::new(ManualClock::at(Time::UNIX_EPOCH)), 1);
+        let is_closed = |address| throttle.closed_until(b"mina", address).is_some();
+
+        for number in 0..ADDRESS_FACTOR {
+            throttle.failed(format!("account {number}").as_bytes(), &format!("2001:db8::{number}"));
+        }
+
+        assert!(is_closed("2001:db8::ffff") && !is_closed("2001:db8:0:1::"));
+        assert!(!is_closed("") && !is_closed("192.0.2.1"));
+    }
 
     /// Guard: the addresses that an account was told of, for as long as it is closed to them, and how many those may be.
     #[test]
