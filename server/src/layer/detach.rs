@@ -19,6 +19,7 @@ use tracing::Instrument;
 use yeyak_proto::Effect;
 
 use super::catch::Caught;
+use super::shed::Permits;
 use super::{Answer, Request, RequestContext, Response, drain, trace};
 use crate::error::{ErrorReason, refusal};
 use crate::kit;
@@ -70,10 +71,13 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
             return Running::Here { inner: self.inner.call(request) };
         }
         let (caller, gone) = oneshot::channel();
+        // Work that nobody waits for any more takes room like any other.
+        let permits = request.extensions().get::<Permits>().cloned();
         let request = request.map(|inner| Body::new(Arriving { inner, gone }));
         let call = Caught::new(self.inner.call(request));
         let call = async move {
             let answer = call.await;
+            drop(permits);
             // Its caller may have gone, and the trace layer with it.
             answer.inspect(trace::log_fault)
         };
@@ -154,6 +158,7 @@ mod tests {
     use tower::{Layer as _, ServiceExt};
 
     use super::super::proxies::Proxies;
+    use super::super::shed;
     use super::*;
     use crate::error::Error;
     use crate::kit::clock::SystemClock;
@@ -245,6 +250,27 @@ mod tests {
         let log = lines.text();
         assert_eq!(log.matches("the disk is on fire").count(), 1, "{log}");
         assert!(log.contains("test.v1.TestService/Write"), "{log}");
+    }
+
+    /// Guard: the room that the task keeps, by which changes that nobody waits for are bounded.
+    #[tokio::test]
+    async fn a_change_has_its_room_until_it_ends_though_its_caller_went_away() {
+        let (go, done, tasks) = (Arc::new(Notify::new()), Arc::new(Notify::new()), TaskTracker::new());
+        let room = shed::Layer::new(&catalog(), shed::Limits { calls: 1, calls_per_service: 1, streams: 1 });
+        let server = room.layer(Layer::new(tasks.clone()).layer(slow(go.clone(), done.clone())));
+
+        let call = tokio::spawn(server.clone().oneshot(named(WRITE)));
+        tokio::task::yield_now().await;
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        let meanwhile = status_of(server.clone().oneshot(named(READ)).await.unwrap()).await;
+        go.notify_one();
+        tasks.close();
+        tasks.wait().await;
+
+        assert_eq!(meanwhile.code(), Code::Unavailable);
+        go.notify_one();
+        assert_eq!(status_of(server.oneshot(named(READ)).await.unwrap()).await.code(), Code::Ok);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 //!
 //! Every layer calls the one inside it at once, not at its first poll: [`deadline`] rests on that.
 
+pub mod arrival;
 pub mod auth;
 mod body;
 mod call;
@@ -104,6 +105,8 @@ where
         .layer(deadline::Layer::new(parts.deadline))
         // Before auth: overload must be cheap to refuse.
         .layer(shed::Layer::new(&parts.catalog, parts.shed))
+        // Whoever takes room has to say soon what for.
+        .layer(arrival::Layer)
         // Proves who calls; only health and reflection pass without.
         .layer(auth)
         // Behind all that refuses or gives up: from here on a change runs to its end.

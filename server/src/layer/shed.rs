@@ -1,4 +1,6 @@
 //! Bounds how much runs at once, and refuses the rest while that is still cheap.
+//!
+//! A call has its room until its answer has ended, or what it began, if its caller left that behind.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -65,13 +67,13 @@ impl Room {
     fn admit(&self, rpc: Option<Rpc>) -> Option<Permits> {
         let take = |room: &Arc<Semaphore>| room.clone().try_acquire_owned().ok();
         match rpc {
-            Some(rpc) if rpc.is_built_in() => Some(Permits { _all: None, _service: None }),
-            Some(rpc) if rpc.streaming => Some(Permits { _all: Some(take(&self.streams)?), _service: None }),
+            Some(rpc) if rpc.is_built_in() => Some(Permits::default()),
+            Some(rpc) if rpc.streaming => Some(Permits::of(take(&self.streams)?, None)),
             Some(rpc) => {
                 let service = take(&self.services[rpc.service_index()])?;
-                Some(Permits { _all: Some(take(&self.calls)?), _service: Some(service) })
+                Some(Permits::of(take(&self.calls)?, Some(service)))
             }
-            None => Some(Permits { _all: Some(take(&self.calls)?), _service: None }),
+            None => Some(Permits::of(take(&self.calls)?, None)),
         }
     }
 }
@@ -98,20 +100,29 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let rpc = request.extensions().get::<RequestContext>().and_then(|context| context.rpc);
         match self.room.admit(rpc) {
-            Some(permits) => Call::running(self.inner.call(request), permits),
+            Some(permits) => {
+                request.extensions_mut().insert(permits.clone());
+                Call::running(self.inner.call(request), permits)
+            }
             None => Call::answered(self.room.refused.clone().into_http()),
         }
     }
 }
 
-/// The room that a call takes, given back when the body of its answer has ended.
-#[derive(Debug)]
+/// The room that a call takes, given back when the body of its answer has ended; an extension of its request, for what goes on
+/// when its caller has gone.
+#[derive(Clone, Debug, Default)]
 pub struct Permits {
-    _all: Option<OwnedSemaphorePermit>,
-    _service: Option<OwnedSemaphorePermit>,
+    _taken: Option<Arc<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>>,
+}
+
+impl Permits {
+    fn of(all: OwnedSemaphorePermit, service: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _taken: Some(Arc::new((all, service))) }
+    }
 }
 
 impl Around for Permits {

@@ -1,0 +1,117 @@
+//! A message that has begun to arrive arrives soon: until then its call takes room, and has shown nobody who calls.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+use tonic::Status;
+use tonic::body::Body;
+
+use super::{Answer, Request, Response};
+use crate::error::{ErrorReason, refusal};
+
+/// For how long a message may arrive: the largest does on a line of seven megabits a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ends calls whose message does not arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer;
+
+impl<S> tower::Layer<S> for Layer {
+    type Service = Service<S>;
+
+    fn layer(&self, inner: S) -> Service<S> {
+        Service { inner }
+    }
+}
+
+/// See [`Layer`].
+#[derive(Clone, Debug)]
+pub struct Service<S> {
+    inner: S,
+}
+
+impl<S: Answer> tower::Service<Request> for Service<S> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        self.inner.call(request.map(|inner| Body::new(Arriving { inner, late: None })))
+    }
+}
+
+struct Arriving {
+    inner: Body,
+    /// Begun by the first look that finds nothing: most messages are there at once.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Arriving {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        if late.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.inner = Body::empty();
+        let message = format!("the message of the call did not arrive whole within {} seconds", PATIENCE.as_secs());
+        Poll::Ready(Some(Err(refusal(ErrorReason::DeadlinePassed, message, None))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use http_body_util::{BodyExt, StreamBody};
+    use tonic::Code;
+    use tower::{Layer as _, ServiceExt};
+
+    use super::*;
+    use crate::layer::testing::{READ, named, status_of, streamed};
+
+    /// Reads its request, as a handler does.
+    fn reading() -> impl Answer + Clone {
+        tower::service_fn(|request: Request| async {
+            Ok(match request.into_body().collect().await {
+                Ok(_) => streamed(1, Status::ok("")),
+                Err(status) => status.into_http(),
+            })
+        })
+    }
+
+    /// Guard: the time in which a message has to arrive, of which each has its own.
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_does_not_arrive_ends_its_call() {
+        let server = Layer.layer(reading());
+        let half = named(READ).map(|_| Body::new(StreamBody::new(stream::pending::<Result<_, Status>>())));
+
+        let (whole, half) =
+            tokio::join!(server.clone().oneshot(named(READ)), tokio::time::timeout(PATIENCE * 2, server.oneshot(half)));
+
+        assert_eq!(status_of(whole.unwrap()).await.code(), Code::Ok);
+        let refused = status_of(half.expect("it ends by itself").unwrap()).await;
+        assert_eq!(refused.code(), Code::DeadlineExceeded);
+    }
+}
