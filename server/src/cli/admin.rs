@@ -77,7 +77,8 @@ impl RotateKeys {
             keys.rotate(&ids);
             keys.save(&store, master_key, &ids).await.map_err(Failure::failed)?;
             output::say(
-                "there are new keys; restart every server of this installation, since running ones keep the old",
+                "there are new keys; start the servers again, all of them: one that still ran has the old ones alone, and can't read \
+                 what another makes with the new",
             )
         })
     }
