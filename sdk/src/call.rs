@@ -163,3 +163,60 @@ fn metadata(identity: &Identity, traceparent: &MetadataValue<Ascii>) -> Metadata
     }
     metadata
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, VecDeque};
+    use std::sync::{Arc, Mutex};
+
+    use tonic_types::{ErrorDetails, StatusExt};
+    use tower::util::BoxCloneSyncService;
+    use yeyak_proto::ERROR_DOMAIN;
+    use yeyak_proto::yeyak::member::v1::VerifyTokenRequest;
+
+    use super::*;
+
+    /// A client of a server that answers so, one call after the other, and what is left of it.
+    fn client_of(answers: impl IntoIterator<Item = Status>) -> (Client, Arc<Mutex<VecDeque<Status>>>) {
+        let left = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
+        let shared = left.clone();
+        let answer = move |_: http::Request<tonic::body::Body>| {
+            let next = shared.lock().unwrap().pop_front();
+            async move { Ok(next.unwrap_or_else(|| Status::internal("nobody was to ask any more")).into_http()) }
+        };
+        (Client::embedded(BoxCloneSyncService::new(tower::service_fn(answer))), left)
+    }
+
+    async fn code(client: &Client) -> Code {
+        let request = VerifyTokenRequest { access_token: "x.y.z".to_owned() };
+        client.auth().verify_token(request).await.unwrap_err().code
+    }
+
+    /// Guard: only what may be repeated is counted; a rush is full of refusals.
+    #[tokio::test]
+    async fn refusals_cost_none_of_the_tries_that_an_outage_needs() {
+        let refused = std::iter::repeat_n(Status::not_found("no"), 30);
+        let outage = [Status::unavailable("gone"), Status::not_found("no")];
+        let (client, left) = client_of(refused.chain(outage));
+        for _ in 0..30 {
+            assert_eq!(code(&client).await, Code::NotFound);
+        }
+
+        assert_eq!(code(&client).await, Code::NotFound, "behind another try");
+
+        assert!(left.lock().unwrap().is_empty());
+    }
+
+    /// Guard: a limit that comes back by itself is waited for, as the server says.
+    #[tokio::test]
+    async fn who_calls_too_often_waits_and_calls_again() {
+        let mut details = ErrorDetails::with_retry_info(Some(Duration::from_millis(1)));
+        details.set_error_info("RATE_LIMITED", ERROR_DOMAIN, HashMap::new());
+        let often = Status::with_error_details(Code::ResourceExhausted, "too often", details);
+        let (client, left) = client_of([often, Status::not_found("no")]);
+
+        assert_eq!(code(&client).await, Code::NotFound);
+
+        assert!(left.lock().unwrap().is_empty());
+    }
+}

@@ -23,8 +23,8 @@ const EARLY: Duration = Duration::from_secs(30);
 /// How long a call whose token is still good waits for a newer one.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long one try to refresh may take, and how many are made: within the ten seconds in which the server repeats its answer.
-const REFRESH: Duration = Duration::from_secs(3);
-const REFRESHES: usize = 3;
+const REFRESH: Duration = Duration::from_secs(5);
+const REFRESHES: usize = 2;
 
 /// A client of one Yeyak, as one caller. Cheap to clone; clones share connections and session.
 #[derive(Clone)]

@@ -101,20 +101,33 @@ fn restored(status: Status) -> Status {
         (Code::Cancelled, message) if message.contains("operation was canceled") => {
             Status::unavailable("the connection broke")
         }
+        _ if is_cut_off(&status) => Status::unavailable("the server is closing the connection"),
+        // What tonic says of it depends on whether the program is a server too.
+        (Code::Unknown, message) if is_fault(&status) => Status::internal(message),
         (Code::Unknown, message) if message.contains("h2 protocol error") || message.contains("connection") => {
             Status::unavailable("the connection broke")
         }
-        _ if is_cut_off(&status) => Status::unavailable("the server is closing the connection"),
         _ => status,
     }
+}
+
+fn h2_errors(status: &Status) -> impl Iterator<Item = &h2::Error> {
+    std::iter::successors(status.source(), |error| (**error).source()).filter_map(|error| error.downcast_ref())
 }
 
 /// Whether a call ended with its connection: the server said that it goes away (GOAWAY), or broke off. tonic reads the reason
 /// that came with it, and says INTERNAL to a server that closes for no fault.
 fn is_cut_off(status: &Status) -> bool {
-    std::iter::successors(status.source(), |error| (**error).source())
-        .filter_map(|error| error.downcast_ref::<h2::Error>())
-        .any(|error| error.is_io() || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR))
+    h2_errors(status).any(|error| error.is_io() || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR))
+}
+
+/// Whether one side did not keep to the protocol: the same call would fare no better.
+fn is_fault(status: &Status) -> bool {
+    use h2::Reason;
+
+    let faults =
+        [Reason::PROTOCOL_ERROR, Reason::INTERNAL_ERROR, Reason::FLOW_CONTROL_ERROR, Reason::COMPRESSION_ERROR];
+    h2_errors(status).any(|error| error.reason().is_some_and(|reason| faults.contains(&reason)))
 }
 
 #[cfg(test)]

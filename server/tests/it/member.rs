@@ -5,7 +5,10 @@ mod application;
 mod profile;
 mod role;
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use futures::FutureExt;
 use yeyak::ErrorReason;
 use yeyak::proto::member::v1::{
     ListSessionsRequest, LogOutRequest, RefreshSessionRequest, RevokeSessionRequest, SignUpRequest, VerifyTokenRequest,
@@ -115,6 +118,27 @@ async fn two_parallel_refreshes_get_one_successor() {
 
     assert!(all.iter().all(|tokens| tokens.refresh_token == all[0].refresh_token));
     assert_ne!(all[0].refresh_token, refresh_token);
+}
+
+/// Guard: the task of its own in which the SDK refreshes. By the machine's clock the token has long expired, so each call refreshes.
+#[tokio::test]
+async fn a_call_that_is_given_up_while_its_session_is_refreshed_ends_no_session() {
+    let yeyak = Yeyak::new().await;
+    let client = yeyak.member().await;
+    let token = || client.tokens().expect("signed in").refresh_token;
+    let list = async || client.auth().list_sessions(ListSessionsRequest::default()).await;
+    let before = token();
+
+    assert!(list().now_or_never().is_none(), "it was begun, and given up");
+
+    let renewed = async {
+        while token() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), renewed).await.expect("the refresh went on");
+    yeyak.clock.advance(TimeDelta::seconds(11));
+    list().await.expect("the session goes on");
 }
 
 #[tokio::test]
