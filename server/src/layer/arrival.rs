@@ -15,17 +15,26 @@ use super::{Answer, Request, Response};
 use crate::error::{ErrorReason, refusal};
 
 /// For how long a message may arrive: the largest does on a line of seven megabits a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ends calls whose message does not arrive.
 #[derive(Clone, Copy, Debug)]
-pub struct Layer;
+pub struct Layer {
+    patience: Duration,
+}
+
+impl Layer {
+    /// A layer that waits so long for the rest of a message.
+    pub fn new(patience: Duration) -> Self {
+        Self { patience }
+    }
+}
 
 impl<S> tower::Layer<S> for Layer {
     type Service = Service<S>;
 
     fn layer(&self, inner: S) -> Service<S> {
-        Service { inner }
+        Service { inner, patience: self.patience }
     }
 }
 
@@ -33,6 +42,7 @@ impl<S> tower::Layer<S> for Layer {
 #[derive(Clone, Debug)]
 pub struct Service<S> {
     inner: S,
+    patience: Duration,
 }
 
 impl<S: Answer> tower::Service<Request> for Service<S> {
@@ -45,12 +55,14 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        self.inner.call(request.map(|inner| Body::new(Arriving { inner, late: None })))
+        let patience = self.patience;
+        self.inner.call(request.map(|inner| Body::new(Arriving { inner, patience, late: None })))
     }
 }
 
 struct Arriving {
     inner: Body,
+    patience: Duration,
     /// Begun by the first look that finds nothing: most messages are there at once.
     late: Option<Pin<Box<Sleep>>>,
 }
@@ -63,12 +75,13 @@ impl http_body::Body for Arriving {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let patience = self.patience;
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep(patience)));
         if late.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
         self.inner = Body::empty();
-        let message = format!("the message of the call did not arrive whole within {} seconds", PATIENCE.as_secs());
+        let message = format!("the message of the call did not arrive whole within {patience:?}");
         Poll::Ready(Some(Err(refusal(ErrorReason::DeadlinePassed, message, None))))
     }
 
@@ -102,13 +115,15 @@ mod tests {
     }
 
     /// Guard: the time in which a message has to arrive, of which each has its own.
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_message_that_does_not_arrive_ends_its_call() {
-        let server = Layer.layer(reading());
+        let server = Layer::new(Duration::from_millis(5)).layer(reading());
         let half = named(READ).map(|_| Body::new(StreamBody::new(stream::pending::<Result<_, Status>>())));
 
-        let (whole, half) =
-            tokio::join!(server.clone().oneshot(named(READ)), tokio::time::timeout(PATIENCE * 2, server.oneshot(half)));
+        let (whole, half) = tokio::join!(
+            server.clone().oneshot(named(READ)),
+            tokio::time::timeout(Duration::from_secs(10), server.oneshot(half))
+        );
 
         assert_eq!(status_of(whole.unwrap()).await.code(), Code::Ok);
         let refused = status_of(half.expect("it ends by itself").unwrap()).await;

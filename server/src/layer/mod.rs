@@ -106,7 +106,7 @@ where
         // Before auth: overload must be cheap to refuse.
         .layer(shed::Layer::new(&parts.catalog, parts.shed))
         // Whoever takes room has to say soon what for.
-        .layer(arrival::Layer)
+        .layer(arrival::Layer::new(arrival::PATIENCE))
         // Proves who calls; only health and reflection pass without.
         .layer(auth)
         // Behind all that refuses or gives up: from here on a change runs to its end.
