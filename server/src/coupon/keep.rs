@@ -21,7 +21,7 @@ const PAGE: u64 = 200;
 #[derive(Debug)]
 pub(super) struct GatesJob {
     coupons: Coupons,
-    /// The gates that had no place left at the last look, and rows for fewer than all.
+    /// The gates that knew of no row for some of their places at the last look.
     stuck: Mutex<HashMap<PolicyId, Remaining>>,
 }
 
@@ -40,9 +40,9 @@ impl GatesJob {
             self.coupons.change_gate(policy).await?;
             return Ok(true);
         }
-        // All gone, and some without a row: those to whom they were given have died with them, unless they come back; or they
-        // were taken back, and the gate did not hear of it. Seen twice in the same state, they are no longer on their way.
-        let is_stuck = now.left == Some(0) && self.lacks_rows(policy).await?;
+        // Some are without a row: those to whom they were given have died with them, unless they come back; or the row is another's,
+        // or was taken back, and the gate did not hear of it. Seen twice in the same state, they are no longer on their way.
+        let is_stuck = now.kept < now.taken || now.left == Some(0) && self.lacks_rows(policy).await?;
         let before = {
             let mut stuck = self.stuck.lock().expect("nothing panics while it is held");
             if is_stuck { stuck.insert(policy.id, now) } else { stuck.remove(&policy.id) }

@@ -1,7 +1,7 @@
 //! Taking an issue back.
 
 use crate::coupon::keeper::Keeper;
-use crate::coupon::model::{Coupon, Event, Policy, Receipt, ReceiptId, State};
+use crate::coupon::model::{Coupon, Event, Issuing, Policy, Receipt, ReceiptId, State};
 use crate::coupon::{CouponError, Coupons, store};
 use crate::error::{Error, NotFound};
 use crate::kit::clock::Time;
@@ -19,24 +19,34 @@ impl Coupons {
         key: &RequestKey,
     ) -> Result<Reply<Receipt>, Error> {
         let load = async |id| Ok(self.kept_receipt(keeper, ReceiptId(id)).await?.0);
-        self.kit
-            .requests
-            .once(keeper.id.0, "RevokeCoupon", key, load, async |record| {
-                let (receipt, policy) = self.kept_receipt(keeper, id).await?;
-                let now = self.kit.clock.now();
-                let taken_back = self.kit.db.write(async |tx| {
-                    if !receipt.is_cancelled {
-                        self.take_back(&tx, keeper, &receipt, &policy, reason, now).await?;
-                    }
-                    record.put(&tx, id.0).await
-                });
-                self.unheld(taken_back.await).await?;
-                if let (Some(_), Some(token)) = (receipt.place, store::given::token(self.kit.db.read(), id).await?) {
-                    self.release_place(&policy, receipt.member, token).await;
+        let revoking = self.kit.requests.once(keeper.id.0, "RevokeCoupon", key, load, async |record| {
+            let (receipt, policy) = self.kept_receipt(keeper, id).await?;
+            let now = self.kit.clock.now();
+            let taken_back = self.kit.db.write(async |tx| {
+                if !receipt.is_cancelled {
+                    self.take_back(&tx, keeper, &receipt, &policy, reason, now).await?;
                 }
-                Ok(self.kept_receipt(keeper, id).await?.0)
-            })
-            .await
+                record.put(&tx, id.0).await
+            });
+            self.unheld(taken_back.await).await?;
+            Ok(self.kept_receipt(keeper, id).await?.0)
+        });
+        let revoked = revoking.await?;
+        // Behind a repetition too: whoever took it back may have died before its gate heard of it.
+        self.free_place(&revoked.value).await?;
+        Ok(revoked)
+    }
+
+    /// Gives the place of an issue that was taken back to its gate, which passes over what it knows already.
+    async fn free_place(&self, receipt: &Receipt) -> Result<(), Error> {
+        let conn = self.kit.db.read();
+        let Some(policy) = store::policy::find(conn, receipt.policy).await? else { return Ok(()) };
+        if policy.issuing == Issuing::FirstCome
+            && let Some(token) = store::given::token(conn, receipt.id).await?
+        {
+            self.release_place(&policy, receipt.member, token).await;
+        }
+        Ok(())
     }
 
     async fn take_back(

@@ -11,12 +11,14 @@ use uuid::Uuid;
 
 use super::slot::{day_of, last_of, next_of};
 use crate::backend::gate::Place;
+use crate::coupon::issue::Issue;
 use crate::coupon::model::{CouponId, Issuing, Policy, Receipt, ReceiptId, State};
 use crate::coupon::store::given::Taken;
 use crate::coupon::store::receipt::New;
 use crate::coupon::{stage, store};
-use crate::error::Error;
+use crate::error::{Error, ErrorReason};
 use crate::harness::Harness;
+use crate::kit::caller::{Member, Roles};
 use crate::kit::clock::{Clock, Time};
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::RequestKey;
@@ -128,6 +130,25 @@ async fn who_issues_and_who_takes_back_wait_for_each_other() {
 
         assert_eq!((first.expect("writes"), second.expect("is done")), (true, false), "{is_issued_first}");
     }
+}
+
+/// Guard: the gate is told of a place behind a repetition too: whoever took it back first may not have come to it.
+#[tokio::test]
+async fn a_gate_that_missed_a_place_that_was_taken_back_is_told_when_it_is_taken_back_again() {
+    let yeyak = Harness::new().await;
+    let (coupons, other, keeper) = (stage::coupons(&yeyak), stage::coupons(&yeyak), stage::admin());
+    let policy = stage::policy(&yeyak, Issuing::FirstCome, 2).await;
+    let member = Member { id: MemberId(Uuid::from_u128(1)), roles: Roles::default(), session: None, by: None };
+    let ask = async || coupons.issue(&member, Issue { policy: policy.id, request: None }).await;
+    let receipt = ask().await.expect("is accepted").value;
+    ask().await.expect("is accepted");
+    let key = RequestKey::default();
+    other.revoke(&keeper, receipt.id, "실수", &key).await.expect("takes it back, and its own gate is another");
+    assert_eq!(ask().await.expect_err("the gate did not hear of it").reason(), ErrorReason::CouponLimitReached);
+
+    coupons.revoke(&keeper, receipt.id, "실수", &key).await.expect("stays taken back");
+
+    ask().await.expect("is accepted");
 }
 
 /// Guard: how many a member has, whichever ordinals and slots those are.
