@@ -39,12 +39,11 @@ impl Coupons {
         recipient: MemberId,
         record: &Record,
     ) -> Result<(Coupon, Policy), Error> {
-        let (coupon, policy) = self.coupon_of_policy(id).await?;
+        let (coupon, _) = self.coupon_of_policy(id).await?;
         if coupon.member != caller.id {
             return Err(NotFound::new("coupon", id).into());
         }
         let now = self.kit.clock.now();
-        let given = given(&coupon, &policy, recipient, now)?;
         if !directory::known(self.kit.db.read(), &[recipient]).await?.contains(&recipient) {
             return Err(NotFound::new("member", recipient).into());
         }
@@ -53,14 +52,18 @@ impl Coupons {
         self.kit
             .db
             .write(async |tx| {
+                // Who changes its terms waits for this, and was waited for: a limit that was answered holds.
+                let policy = store::policy::hold(&tx, coupon.policy).await?;
+                let policy = policy.ok_or_else(|| NotFound::new("coupon_policy", coupon.policy))?;
+                let given = given(&coupon, &policy, recipient, now)?;
                 self.put(&tx, &coupon, &given, Event::Gift.name(), None, &actor).await?;
                 let taken = store::given::taken(&*tx, policy.id, &[recipient]).await?;
                 let last = last_of(&policy, &taken)?;
                 store::given::insert_gift(&tx, receipt, &given, last, &actor.0, now).await?;
-                record.put(&tx, id.0).await
+                record.put(&tx, id.0).await?;
+                Ok((given, policy))
             })
-            .await?;
-        Ok((given, policy))
+            .await
     }
 }
 
