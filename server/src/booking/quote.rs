@@ -46,7 +46,7 @@ impl Bookings {
     pub(super) async fn quote(&self, caller: &Member, ask: AskQuote) -> Result<Quoted, Error> {
         let offer = self.stays.offer(ask.room_type, ask.rate_plan, ask.wanted).await?;
         let line = line_of(&offer);
-        let candidates = self.coupons.candidates(caller.id, &ask.coupons).await?;
+        let candidates = self.coupons.candidates(caller.id, offer.seller, &ask.coupons).await?;
         let coupons = match candidates.is_empty() {
             true => Offered::default(),
             false => {
@@ -98,9 +98,9 @@ impl Bookings {
             return Ok(Vec::new());
         }
         let mut cart = self.cart(booking.member, offer, &line_of(offer), booking.method).await?;
-        // It is judged as when it was booked; it may be no first booking only because it was one itself.
+        // It is judged as when it was booked.
         cart.now = booking.create_time;
-        cart.member.first_booking = true;
+        cart.member.has_booked = true;
         self.coupons.offer_again(&booking.discounts, &cart).await
     }
 

@@ -29,6 +29,20 @@ pub struct MemberFacts {
     pub first_booking: bool,
     /// The tier that they are in, if in any.
     pub tier: Option<String>,
+    /// Whether what they book has the coupons already: what was asked of them when they booked is not asked again.
+    pub has_booked: bool,
+}
+
+impl MemberFacts {
+    /// Whether it is their first booking, or was when they made it.
+    pub fn books_first(&self) -> bool {
+        self.first_booking || self.has_booked
+    }
+
+    /// Whether they are in one of some tiers, or were in one when they booked.
+    pub fn is_in(&self, tiers: &[String]) -> bool {
+        self.has_booked || self.tier.as_ref().is_some_and(|tier| tiers.contains(tier))
+    }
 }
 
 /// One thing that is booked, of one seller.

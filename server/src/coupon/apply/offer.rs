@@ -14,7 +14,7 @@ use crate::error::{Error, NotFound};
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 
-/// How many coupons of a member are looked at, those that expire first.
+/// How many coupons of a member are looked at: those of others than the seller last, and of each those that expire first.
 const CANDIDATES: usize = 200;
 
 /// Which coupons to use.
@@ -83,12 +83,12 @@ pub struct BestCoupons {
 }
 
 impl Coupons {
-    /// The coupons that a member can use now, with those that they chose among them; one that is not theirs, or not available,
-    /// is refused.
-    pub async fn candidates(&self, member: MemberId, choice: &Choice) -> Result<Candidates, Error> {
+    /// The coupons that a member can use now, at a seller's before elsewhere, with those that they chose among them; one that is not
+    /// theirs, or not available, is refused.
+    pub async fn candidates(&self, member: MemberId, seller: MemberId, choice: &Choice) -> Result<Candidates, Error> {
         let now = self.kit.clock.now();
         let conn = self.kit.db.read();
-        let mut found = store::held::available(conn, member, now, CANDIDATES as u64 + 1).await?;
+        let mut found = store::held::available(conn, member, seller, now, CANDIDATES as u64 + 1).await?;
         let is_all = found.len() <= CANDIDATES;
         found.truncate(CANDIDATES);
         if let Choice::These(chosen) = choice {
@@ -248,3 +248,61 @@ impl Candidate {
 
 /// What the coupons of a policy may take off together does not bear it.
 const BUDGET_SPENT: &str = "BUDGET_SPENT";
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use sea_orm::entity::prelude::*;
+    use sea_orm::{ActiveValue, IntoActiveModel};
+
+    use super::*;
+    use crate::coupon::entity::{coupon, policy};
+    use crate::coupon::model::{Issuing, State};
+    use crate::coupon::stage;
+    use crate::harness::Harness;
+    use crate::kit::clock::Clock;
+
+    /// Guard: the order in which a member's coupons are looked at, of which only so many are.
+    #[tokio::test]
+    async fn coupons_of_other_sellers_crowd_out_none_that_are_good_here() {
+        let yeyak = Harness::new().await;
+        let [member, seller, other] = [1, 2, 3].map(|number| MemberId(Uuid::from_u128(number)));
+        let now = yeyak.clock.now();
+        let put = async |of: Option<MemberId>, days: i64, count: usize| {
+            let kept = stage::policy(&yeyak, Issuing::Grant, 1000).await;
+            let row =
+                policy::Entity::find_by_id(kept.id.0).one(yeyak.db.read()).await.expect("reads").expect("is there");
+            let mut row = row.into_active_model();
+            row.seller_id = ActiveValue::Set(of.map(|seller| seller.0));
+            let rows = (0..count).map(|_| coupon::ActiveModel {
+                id: ActiveValue::Set(yeyak.kit.ids.uuid(now)),
+                policy_id: ActiveValue::Set(kept.id.0),
+                member_id: ActiveValue::Set(member.0),
+                state: ActiveValue::Set(State::Available.name().to_owned()),
+                version: ActiveValue::Set(1),
+                expire_time: ActiveValue::Set(now + TimeDelta::days(days)),
+                booking_id: ActiveValue::Set(None),
+                hold_expire_time: ActiveValue::Set(None),
+                gift_from: ActiveValue::Set(None),
+                created_by: ActiveValue::Set("test".to_owned()),
+                create_time: ActiveValue::Set(now),
+                update_time: ActiveValue::Set(now),
+            });
+            let rows: Vec<_> = rows.collect();
+            let written = yeyak.db.write(async |tx| {
+                row.clone().update(&*tx).await?;
+                Ok(coupon::Entity::insert_many(rows.clone()).exec_without_returning(&*tx).await.map(drop)?)
+            });
+            written.await.expect("writes");
+        };
+        put(Some(other), 1, CANDIDATES).await;
+        put(Some(seller), 30, 1).await;
+        put(None, 20, 1).await;
+
+        let found = stage::coupons(&yeyak).candidates(member, seller, &Choice::Best).await.expect("finds");
+
+        let sellers: Vec<_> = found.each.iter().map(|one| one.coupon.seller).collect();
+        assert_eq!((&sellers[..3], sellers.len()), (&[None, Some(seller), Some(other)][..], CANDIDATES));
+        assert!(!found.is_all);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{Condition, ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::coupon::apply::Discount;
 use crate::coupon::discount;
@@ -16,13 +16,20 @@ use crate::kit::id::{BookingId, MemberId};
 use crate::kit::money::Currency;
 use crate::kit::tx::Tx;
 
-/// The coupons that a member can use now, those that expire first.
+/// The coupons that a member can use now: those of a seller and of the platform before those of other sellers, of each those that
+/// expire first.
 pub(in crate::coupon) async fn available(
     conn: &impl ConnectionTrait,
     member: MemberId,
+    seller: MemberId,
     now: Time,
     limit: u64,
 ) -> Result<Vec<Coupon>, Error> {
+    let near = policy::Entity::find()
+        .select_only()
+        .column(policy::Column::Id)
+        .filter(policy::Column::SellerId.is_null().or(policy::Column::SellerId.eq(seller.0)));
+    let is_near = coupon::Column::PolicyId.in_subquery(near.into_query());
     let rows = coupon::of_member(member)
         .filter(
             Condition::any()
@@ -31,6 +38,7 @@ pub(in crate::coupon) async fn available(
                 .add(coupon::Column::State.eq(State::Reserved.name()).and(coupon::Column::HoldExpireTime.lte(now))),
         )
         .filter(coupon::Column::ExpireTime.gt(now))
+        .order_by_desc(is_near)
         .order_by_asc(coupon::Column::ExpireTime)
         .order_by_asc(coupon::Column::Id)
         .limit(limit)

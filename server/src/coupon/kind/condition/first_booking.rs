@@ -20,7 +20,7 @@ struct FirstBooking;
 
 impl Gate for FirstBooking {
     fn judge(&self, cart: &Cart, _: Date) -> Result<(), Refusal> {
-        cart.member.first_booking.then_some(()).ok_or_else(refusal)
+        cart.member.books_first().then_some(()).ok_or_else(refusal)
     }
 }
 

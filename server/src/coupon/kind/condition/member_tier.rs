@@ -30,8 +30,7 @@ struct MemberTier {
 
 impl Gate for MemberTier {
     fn judge(&self, cart: &Cart, _: Date) -> Result<(), Refusal> {
-        let fits = cart.member.tier.as_ref().is_some_and(|tier| self.tiers.contains(tier));
         let refusal = || Refusal::new(NAME, format!("is good for members of {}", self.tiers.join(", ")));
-        fits.then_some(()).ok_or_else(refusal)
+        cart.member.is_in(&self.tiers).then_some(()).ok_or_else(refusal)
     }
 }

@@ -134,6 +134,11 @@ fn members_and_means_of_payment_are_judged() {
 
     assert_eq!(half(&cart, Term::of("FIRST_BOOKING")), Err("FIRST_BOOKING"));
     assert_eq!(half(&cart, tiers.clone()), Err("MEMBER_TIER"));
+    let mut moved = cart.clone();
+    moved.member.has_booked = true;
+    for asked in [Term::of("FIRST_BOOKING"), tiers.clone()] {
+        assert_eq!(half(&moved, asked), Ok(50), "they were it when they booked");
+    }
     assert_eq!(half(&cart, methods.clone()), Err("PAYMENT_METHOD"), "not chosen yet");
     cart.member.first_booking = true;
     cart.member.tier = Some("VIP".to_owned());
