@@ -64,7 +64,7 @@ pub(super) struct Daily {
     #[arg(long)]
     no_warm: bool,
     /// Of `points-daily`: how much of the database's time it takes, in hundredths.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 50)]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 80)]
     share: u8,
     /// Of `points-daily`: how many ranges of wallets are worked on at once; each keeps a core of the database busy.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_SESSIONS)), default_value_t = 1)]

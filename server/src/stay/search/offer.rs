@@ -53,8 +53,8 @@ impl Stays {
         let index = self.catalogue.of_room_type(room_type).await?;
         let (listing, at) = index.room_type(room_type).ok_or_else(no_room_type)?;
         let conn = self.kit.db.read();
-        let property = store::property::get(conn, listing.id()).await?.ok_or_else(no_room_type)?;
-        let plan = store::rate_plan::get(conn, rate_plan).await?.ok_or_else(no_plan)?;
+        let found = store::rate_plan::with_property(conn, rate_plan).await?;
+        let (plan, property) = found.filter(|(_, property)| property.id == listing.id()).ok_or_else(no_plan)?;
         let priced = index.price(room_type, Some(rate_plan), &wanted, rooms, now).ok_or_else(no_plan)?;
         let priced = priced.into_iter().next().ok_or_else(no_plan)?;
         let refused = |refusals| StayError::Refused { room_type, rate_plan, refusals };
