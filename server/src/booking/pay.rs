@@ -109,6 +109,10 @@ impl Payable for Bookings {
         if state != State::Expired || before.paid > 0 || before.total != amount {
             return Ok(Received::GiveBack);
         }
+        // In time it would not have paid either.
+        if wrong && amount.minor > 0 {
+            return Ok(Received::WrongMethod);
+        }
         match before.late_payment {
             LatePayment::Refund => Ok(Received::GiveBack),
             // For a stay that is over it came too late, whoever would decide.

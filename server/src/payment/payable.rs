@@ -65,7 +65,8 @@ pub enum Received {
     Accepted,
     /// The booking can't take it: it goes back.
     GiveBack,
-    /// It was paid in another way than the booking's terms ask for: it goes back, and the booking waits for another attempt.
+    /// It was paid in another way than the booking's terms ask for: it goes back, and the booking waits for another attempt, as
+    /// long as its hold lasts.
     WrongMethod,
     /// The seller decides.
     Undecided,

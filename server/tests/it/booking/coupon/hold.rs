@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::booking::State;
-use yeyak::proto::booking::v1::{DeclineBookingRequest, ExtendBookingRequest, PaymentMethod, QuoteBookingRequest};
+use yeyak::proto::booking::v1::{DeclineBookingRequest, ExtendBookingRequest, QuoteBookingRequest};
 use yeyak::proto::coupon::v1::coupon_parameter::Value;
 use yeyak::proto::coupon::v1::coupon_policy::{RefundPolicy, Validity};
 use yeyak::proto::coupon::v1::{CouponPolicy, GiftCouponRequest, ListCouponsRequest, RevokeCouponRequest, coupon};
@@ -13,7 +13,8 @@ use yeyak::proto::stay::v1::property::ConfirmationMode;
 use yeyak_server::backend::provider::simulator::{Fault, When};
 
 use super::{
-    Stage, amount_off, ask, balance, give, hold, look, money, of_group, percent_off, quote, stage, state, term,
+    Stage, amount_off, ask, balance, for_transfers, give, hold, hold_by_transfer, look, money, of_group, percent_off,
+    quote, stage, state, term,
 };
 use crate::harness::id_of;
 use crate::place::{PRICE, Plan, cancel, confirm, get, is, minor, nights, pay, prepare, take};
@@ -218,16 +219,10 @@ async fn the_platform_pays_its_part_to_the_seller_once_the_stay_is_over() {
 #[tokio::test]
 async fn a_booking_whose_coupon_asks_for_it_is_paid_in_one_way_alone() {
     let Stage { yeyak, place, member, admin } = stage(Plan { rooms: 3, ..Plan::default() }).await;
-    let methods = Value::Texts(yeyak::proto::coupon::v1::CouponTexts { values: vec!["TRANSFER".into()] });
-    let policy =
-        CouponPolicy { conditions: vec![term("PAYMENT_METHOD", vec![("methods", methods)])], ..amount_off(9_000) };
-    let coupon = give(&admin, &member, policy).await;
+    let coupon = give(&admin, &member, for_transfers()).await;
     let undecided = quote(&place, &member, &[&coupon]).await.expect_err("must say how");
     assert_eq!((undecided.reason, &*undecided.metadata["why"]), (ErrorReason::CouponNotApplicable, "PAYMENT_METHOD"));
-    let by_transfer =
-        QuoteBookingRequest { payment_method: PaymentMethod::Transfer.into(), ..ask(&place, nights(0, 2), &[&coupon]) };
-    let quote = member.bookings().quote_booking(by_transfer).await.expect("quotes");
-    let booking = member.bookings().create_booking(take(quote)).await.expect("holds");
+    let booking = hold_by_transfer(&place, &member, &coupon).await;
 
     // The simulator takes cards.
     let payment = prepare(&member, &booking).await;

@@ -12,8 +12,8 @@ use yeyak::proto::stay::v1::property::LatePaymentPolicy;
 use yeyak::{Client, ErrorReason};
 
 use super::{
-    Stage, amount_off, change, create, give, grant, hold, look, money, of_group, percent_off, quote, stage, state,
-    term, won,
+    Stage, amount_off, change, create, for_transfers, give, grant, hold, hold_by_transfer, look, money, of_group,
+    percent_off, quote, stage, state, term, won,
 };
 use crate::harness::{Yeyak, id_of};
 use crate::place::{PRICE, Place, Plan, cancel, get, is, minor, nights, pay, prepare};
@@ -48,12 +48,17 @@ async fn paid_behind_our_back(
     coupons: &[&Coupon],
 ) -> (Booking, Payment) {
     let booking = hold(place, member, coupons).await.expect("holds");
-    let payment = prepare(member, &booking).await;
-    let key = yeyak.press(&payment.checkout_url, "pay").await.expect("a key");
-    yeyak.capture_behind_our_back(&payment, &key, minor(&booking.total)).await;
+    let payment = pay_behind_our_back(yeyak, member, &booking).await;
     yeyak.clock.advance(TimeDelta::minutes(16));
     assert!(is(&get(member, &booking.id).await, State::Expired));
     (booking, payment)
+}
+
+async fn pay_behind_our_back(yeyak: &Yeyak, member: &Client, booking: &Booking) -> Payment {
+    let payment = prepare(member, booking).await;
+    let key = yeyak.press(&payment.checkout_url, "pay").await.expect("a key");
+    yeyak.capture_behind_our_back(&payment, &key, minor(&booking.total)).await;
+    payment
 }
 
 async fn paid(member: &Client, payment: &Payment) -> Paid {
@@ -224,6 +229,28 @@ async fn late_money_takes_no_coupon_that_was_given_on() {
     assert_eq!(paid(&member, &payment).await, Paid::Refunded);
     assert_eq!(state(&friend, &coupon).await, coupon::State::Available);
     yeyak.check().await;
+}
+
+/// Guard: the way to pay that a coupon asks for, whenever the money comes and whoever would decide on it.
+#[tokio::test]
+async fn late_money_in_another_way_than_a_coupon_asks_for_goes_back() {
+    for late in [LatePaymentPolicy::AcceptIfAvailable, LatePaymentPolicy::Manual] {
+        let Stage { yeyak, place, member, admin } = stage(Plan { rooms: 9, late, ..Plan::default() }).await;
+        let coupon = give(&admin, &member, for_transfers()).await;
+        let booking = hold_by_transfer(&place, &member, &coupon).await;
+        // The simulator takes cards.
+        let payment = pay_behind_our_back(&yeyak, &member, &booking).await;
+        yeyak.clock.advance(TimeDelta::minutes(16));
+
+        yeyak.settle().await;
+
+        assert!(is(&get(&member, &booking.id).await, State::Expired));
+        let request = GetPaymentRequest { id: payment.id };
+        let payment = member.payments().get_payment(request).await.expect("a payment");
+        assert_eq!(payment.state(), Paid::Refunded, "{late:?}");
+        assert!(payment.refunds[0].reason.contains("another way to pay"), "{payment:?}");
+        yeyak.check().await;
+    }
 }
 
 /// Guard: asked once more where a booking takes its coupons again.

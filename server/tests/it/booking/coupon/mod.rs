@@ -8,13 +8,15 @@ mod kind;
 mod late;
 
 use chrono::NaiveDate;
-use yeyak::proto::booking::v1::{Booking, BookingQuote, ChangeBookingRequest, QuoteBookingRequest, QuoteChangeRequest};
+use yeyak::proto::booking::v1::{
+    Booking, BookingQuote, ChangeBookingRequest, PaymentMethod, QuoteBookingRequest, QuoteChangeRequest,
+};
 use yeyak::proto::common::v1::Money;
 use yeyak::proto::coupon::v1::coupon_parameter::Value;
 use yeyak::proto::coupon::v1::coupon_policy::{Issuing, Validity};
 use yeyak::proto::coupon::v1::{
-    Coupon, CouponParameter, CouponPolicy, CouponStacking, CouponTerm, CreateCouponPolicyRequest, GetCouponRequest,
-    GrantCouponRequest, UpdateCouponPolicyRequest, coupon,
+    Coupon, CouponParameter, CouponPolicy, CouponStacking, CouponTerm, CouponTexts, CreateCouponPolicyRequest,
+    GetCouponRequest, GrantCouponRequest, UpdateCouponPolicyRequest, coupon,
 };
 use yeyak::proto::ledger::v1::GetAccountBalanceRequest;
 use yeyak::{Client, Error};
@@ -105,6 +107,20 @@ pub(super) async fn quote(place: &Place, member: &Client, coupons: &[&Coupon]) -
 pub(super) async fn hold(place: &Place, member: &Client, coupons: &[&Coupon]) -> Result<Booking, Error> {
     let quote = quote(place, member, coupons).await?;
     member.bookings().create_booking(take(quote)).await
+}
+
+/// For who pays by transfer.
+pub(super) fn for_transfers() -> CouponPolicy {
+    let methods = Value::Texts(CouponTexts { values: vec!["TRANSFER".into()] });
+    CouponPolicy { conditions: vec![term("PAYMENT_METHOD", vec![("methods", methods)])], ..amount_off(9_000) }
+}
+
+/// A booking that is to be paid by transfer, since its coupon asks for that.
+pub(super) async fn hold_by_transfer(place: &Place, member: &Client, coupon: &Coupon) -> Booking {
+    let transfer = PaymentMethod::Transfer.into();
+    let ask = QuoteBookingRequest { payment_method: transfer, ..ask(place, nights(0, 2), &[coupon]) };
+    let quote = member.bookings().quote_booking(ask).await.expect("quotes");
+    member.bookings().create_booking(take(quote)).await.expect("holds")
 }
 
 pub(super) async fn balance(admin: &Client, account: &str) -> i64 {
