@@ -7,7 +7,7 @@ pub(super) mod pending;
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, Condition, ConnectionTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
 
 use super::entity::{booking, event, line};
 use super::model::{Booking, Guest, Line, Method, State};
@@ -238,12 +238,14 @@ pub(super) async fn list(conn: &impl ConnectionTrait, kit: &Kit, of: Of, page: &
     with_lines(conn, kit, rows).await
 }
 
-/// How many unpaid bookings a member holds.
+/// How many unpaid bookings a member holds. One that is being paid keeps what it holds for as long as that takes.
 pub(super) async fn live_holds(conn: &impl ConnectionTrait, member: MemberId, now: Time) -> Result<u64, Error> {
-    let live = booking::of_member(member)
-        .filter(booking::Column::State.is_in([State::Held.name(), State::Requested.name()]))
-        .filter(booking::Column::ExpireTime.gt(now));
-    Ok(live.count(conn).await?)
+    use booking::Column;
+    let waiting = Condition::all()
+        .add(Column::State.is_in([State::Held.name(), State::Requested.name()]))
+        .add(Column::ExpireTime.gt(now));
+    let live = Condition::any().add(waiting).add(Column::State.eq(State::Paying.name()));
+    Ok(booking::of_member(member).filter(live).count(conn).await?)
 }
 
 /// A change of a booking, and a room type that it was about.

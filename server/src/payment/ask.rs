@@ -28,19 +28,19 @@ impl Payments {
             return Ok(Outcome::unknown(why));
         }
         let charge = self.provider.find(&payment.id.to_string()).await?;
-        let outcome = match payment.verdict(charge.as_ref(), self.kit.clock.now()) {
-            Verdict::Taken => match charge {
-                Some(charge) => Outcome::Taken(charge),
-                None => Outcome::unknown("the provider does not know it"),
-            },
-            Verdict::ConfirmAgain => self.take(payment).await,
-            Verdict::Failed(code, message) => Outcome::Refused(Failure::new(code, message)),
-            Verdict::Expired => Outcome::Expired,
-            Verdict::Wait => Outcome::unknown(match charge {
-                Some(charge) => format!("the provider has it in state {:?}", charge.state),
-                None => "the provider does not know it".to_owned(),
-            }),
-        };
-        Ok(outcome)
+        let verdict = payment.verdict(charge.as_ref(), self.kit.clock.now());
+        Ok(match (verdict, charge) {
+            (Verdict::Taken, Some(charge)) => Outcome::Taken(charge),
+            (Verdict::TurnDown, Some(charge)) => self.turn_down(payment, &charge).await,
+            (Verdict::ConfirmAgain, _) => self.take(payment).await,
+            (Verdict::Failed(code, message), _) => Outcome::Refused(Failure::new(code, message)),
+            (Verdict::Expired, _) => Outcome::Expired,
+            (Verdict::Wait, Some(charge)) => {
+                Outcome::unknown(format!("the provider has it in state {:?}", charge.state))
+            }
+            (Verdict::Taken | Verdict::TurnDown | Verdict::Wait, None) => {
+                Outcome::unknown("the provider does not know it")
+            }
+        })
     }
 }

@@ -11,7 +11,7 @@ use super::payable::{Received, Taken};
 use super::read::View;
 use super::record::Outcome;
 use super::{Payments, store};
-use crate::backend::provider::Confirm as Take;
+use crate::backend::provider::{Answer, ChargeState, Confirm as Take};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::{Actor, Member};
 use crate::kit::idempotency::{Record, Reply, RequestKey};
@@ -175,6 +175,11 @@ impl Payments {
             amount: payment.amount,
             idempotency_key: &payment.idempotency_key,
         });
-        Outcome::from(answer.await)
+        match answer.await {
+            Answer::Done(charge) if charge.state == ChargeState::WaitingForDeposit => {
+                self.turn_down(payment, &charge).await
+            }
+            answer => Outcome::from(answer),
+        }
     }
 }

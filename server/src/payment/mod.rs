@@ -4,7 +4,7 @@
 //! - one attempt of a booking at a time is open, and what it takes is fixed when it is begun;
 //! - only a provider's explicit word makes an attempt captured or failed: a lost answer is RECONCILING until it is known;
 //! - a capture is recorded once, with its ledger row and what becomes of the booking, in one transaction;
-//! - what a provider took and the booking can't use goes back whole;
+//! - what a provider took and the booking can't use goes back whole, and no booking waits for a deposit;
 //! - refunds never exceed what was captured, and each reaches the provider under a key of its own, once;
 //! - a refund that the provider refuses counts no more, here and in the booking, and can be sent again.
 
@@ -30,6 +30,7 @@ mod rpc;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turn_down;
 mod webhook;
 
 use std::sync::{Arc, OnceLock};

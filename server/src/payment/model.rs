@@ -179,6 +179,7 @@ impl Payment {
                 Some(ChargeState::Expired | ChargeState::Ready) => {
                     Verdict::Failed("EXPIRED", "the provider was not asked for the money in time")
                 }
+                Some(ChargeState::WaitingForDeposit) => Verdict::TurnDown,
                 None if !in_time => Verdict::Failed("NOT_FOUND_PAYMENT", "the provider does not know the payment"),
                 _ => Verdict::Wait,
             };
@@ -187,6 +188,7 @@ impl Payment {
         match state {
             Some(ChargeState::Done | ChargeState::PartlyCancelled | ChargeState::Cancelled) => Verdict::Taken,
             Some(ChargeState::Aborted) => Verdict::Failed("ABORTED", "the payment was declined on the pay page"),
+            Some(ChargeState::WaitingForDeposit) => Verdict::TurnDown,
             Some(ChargeState::Expired) => Verdict::Expired,
             None | Some(ChargeState::Ready | ChargeState::InProgress) if late => Verdict::Expired,
             _ => Verdict::Wait,
@@ -203,6 +205,8 @@ pub(super) enum Verdict {
     ConfirmAgain,
     /// No money was taken, and none will be.
     Failed(&'static str, &'static str),
+    /// The payer chose a virtual account, which is given up.
+    TurnDown,
     /// The payer did not pay in time.
     Expired,
     /// Nothing is decided.

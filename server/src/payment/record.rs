@@ -11,6 +11,7 @@ use yeyak_proto::yeyak::payment::v1 as pb;
 use super::model::{Failure, Payment, State, pause};
 use super::payable::{Received, Taken};
 use super::refund::Reason;
+use super::turn_down::nothing_left;
 use super::{Payments, store};
 use crate::backend::provider::{Answer, Charge, ChargeState};
 use crate::error::Error;
@@ -49,10 +50,6 @@ impl Outcome {
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
         match answer {
-            // A virtual account waits for its deposit: nothing is taken yet.
-            Answer::Done(charge) if charge.state == ChargeState::WaitingForDeposit => {
-                Self::unknown("the provider waits for a deposit")
-            }
             Answer::Done(charge) => Self::Taken(charge),
             Answer::Refused { code, message } => Self::Refused(Failure::new(&code, &message)),
             Answer::Again { after } => {
@@ -82,9 +79,8 @@ impl Payments {
         match outcome {
             _ if payment.is_settled() => Ok(payment),
             Outcome::Taken(charge) if charge.balance.minor > 0 => self.taken(tx, payment, charge, actor).await,
-            Outcome::Taken(_) if payment.state.is_open() => {
-                let failure = Failure::new("CANCELED", "the money was given back at the provider");
-                self.no_money(tx, payment, State::Failed, Some(failure), actor).await
+            Outcome::Taken(charge) if payment.state.is_open() => {
+                self.no_money(tx, payment, State::Failed, Some(nothing_left(charge)), actor).await
             }
             Outcome::Refused(failure) if payment.state.is_open() => {
                 self.no_money(tx, payment, State::Failed, Some(failure.clone()), actor).await

@@ -184,6 +184,7 @@ impl Guest {
             6 => Fault::Webhooks { order: Hooks::Twice },
             7 => Fault::Webhooks { order: Hooks::Reversed },
             8 => Fault::Webhooks { order: Hooks::Never },
+            9 => Fault::AwaitDeposit,
             _ => return None,
         })
     }

@@ -172,6 +172,19 @@ async fn partial_cancels_add_up_and_never_exceed_the_charge() {
 }
 
 #[tokio::test]
+async fn a_virtual_account_takes_nothing_and_is_cancelled_whole() {
+    let stage = Stage::new().await;
+    let key = stage.troubled(ORDER, Fault::AwaitDeposit).await;
+
+    let charge = stage.confirm(ORDER, &key).await.done();
+
+    assert_eq!((charge.state, &*charge.method), (ChargeState::WaitingForDeposit, "가상계좌"));
+    assert_eq!((charge.approved_time, stage.find(ORDER).await), (None, charge));
+    assert_eq!(stage.cancel(&key, 300, "part").await.code(), "NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT");
+    assert_eq!(stage.cancel(&key, 1000, "all").await.done().state, ChargeState::Cancelled);
+}
+
+#[tokio::test]
 async fn a_cancel_repeated_or_raced_under_its_key_gives_back_once() {
     let stage = Stage::new().await;
     let key = stage.troubled(ORDER, Fault::Webhooks { order: super::simulator::Hooks::Never }).await;

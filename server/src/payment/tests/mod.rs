@@ -2,6 +2,7 @@
 
 mod confirming;
 mod crashing;
+mod depositing;
 mod giving_back;
 mod late;
 mod on_pages;

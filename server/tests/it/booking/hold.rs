@@ -8,9 +8,10 @@ use yeyak::proto::booking::v1::{
     CreateBookingRequest, ExtendBookingRequest, ListBookingsRequest, LookUpBookingRequest,
 };
 use yeyak::proto::common::v1::Money;
+use yeyak_server::backend::provider::simulator::{Fault, When};
 
 use crate::harness::Yeyak;
-use crate::place::{PRICE, Plan, get, is, minor, nights, take};
+use crate::place::{PRICE, Plan, confirm, get, is, minor, nights, prepare, take};
 
 /// Guard: the condition on held + sold in the statement that takes nights (and behind it the CHECK of the table).
 #[tokio::test(flavor = "multi_thread")]
@@ -219,6 +220,34 @@ async fn a_member_holds_a_few_unpaid_bookings_at_most() {
     assert_eq!((refused.reason, &*refused.metadata["limit"]), (ErrorReason::TooManyHolds, "5"));
     yeyak.clock.advance(TimeDelta::minutes(15));
     place.hold(&client, nights(0, 1)).await.expect("those have ended");
+}
+
+/// Guard: what is being paid is counted, also when it has read RECONCILING for long.
+#[tokio::test]
+async fn a_booking_whose_payment_is_under_way_is_one_that_is_held() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { rooms: 9, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let mut attempts = Vec::new();
+    for _ in 0..5 {
+        let booking = place.hold(&client, nights(0, 1)).await.expect("holds");
+        let attempt = prepare(&client, &booking).await;
+        let key = yeyak.press(&attempt.checkout_url, "pay").await.expect("a key");
+        attempts.push((booking, attempt, key));
+    }
+    for (_, attempt, key) in &attempts {
+        yeyak.fault(attempt, Fault::LoseAnswer { when: When::AfterCommit }).await;
+        confirm(&client, attempt, key.clone()).await.expect("unknown");
+    }
+
+    yeyak.clock.advance(TimeDelta::hours(2));
+
+    assert!(is(&get(&client, &attempts[0].0.id).await, State::Reconciling));
+    let refused = place.hold(&client, nights(0, 1)).await.expect_err("too many");
+    assert_eq!(refused.reason, ErrorReason::TooManyHolds);
+    yeyak.settle().await;
+    place.hold(&client, nights(0, 1)).await.expect("those are paid");
+    yeyak.check().await;
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Simulator {
 /// How much to give back, or why nothing can be.
 fn amount(payment: &payment::Model, body: &wire::CancelBody) -> Result<i64, Code> {
     match payment.state {
-        State::Done | State::PartlyCancelled => {}
+        State::WaitingForDeposit | State::Done | State::PartlyCancelled => {}
         State::Cancelled => return Err(Code::of("ALREADY_CANCELED_PAYMENT")),
         State::Ready | State::InProgress | State::Aborted | State::Expired => {
             return Err(Code::of("NOT_CANCELABLE_PAYMENT"));
@@ -73,6 +73,9 @@ fn amount(payment: &payment::Model, body: &wire::CancelBody) -> Result<i64, Code
         None => Ok(payment.balance),
         Some(..=0) => Err(invalid),
         Some(amount) if amount > payment.balance => Err(Code::of("NOT_CANCELABLE_AMOUNT")),
+        Some(amount) if amount < payment.balance && payment.state == State::WaitingForDeposit => {
+            Err(Code::of("NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT"))
+        }
         Some(amount) => Ok(amount),
     }
 }

@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::super::toss::money;
 use super::code::Code;
+use super::create::VIRTUAL_ACCOUNT;
 use super::entity::{State, payment};
 use super::fault::{Hooks, Plan};
 use super::{Simulator, store, wire};
@@ -42,11 +43,15 @@ impl Simulator {
             }
             return Ok(Err(code));
         }
-        let now = self.now();
-        payment.state = State::Done;
-        payment.total = plan.charged.unwrap_or(payment.asked);
-        payment.balance = payment.total;
-        payment.approved_time = Some(now);
+        if plan.awaits_deposit {
+            payment.state = State::WaitingForDeposit;
+            payment.method = Some(VIRTUAL_ACCOUNT.to_owned());
+        } else {
+            payment.state = State::Done;
+            payment.total = plan.charged.unwrap_or(payment.asked);
+            payment.balance = payment.total;
+            payment.approved_time = Some(self.now());
+        }
         payment.transaction_key = Some(self.transaction_key());
         let payment = store::save(tx, payment).await?;
         self.announce(tx, &payment, plan.hooks).await?;
@@ -112,7 +117,9 @@ fn refusal(payment: &payment::Model, body: &wire::ConfirmBody) -> Option<Code> {
             Some(Code::of("BELOW_MINIMUM_AMOUNT"))
         }
         State::InProgress => None,
-        State::Done | State::PartlyCancelled | State::Cancelled => Some(Code::of("ALREADY_PROCESSED_PAYMENT")),
+        State::WaitingForDeposit | State::Done | State::PartlyCancelled | State::Cancelled => {
+            Some(Code::of("ALREADY_PROCESSED_PAYMENT"))
+        }
         State::Aborted | State::Expired => Some(Code::of("NOT_FOUND_PAYMENT_SESSION")),
     }
 }

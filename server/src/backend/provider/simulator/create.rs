@@ -112,8 +112,10 @@ impl Simulator {
     }
 }
 
-/// How every buyer of the simulator pays.
+/// How buyers of the simulator pay, as far as no fault has them do otherwise.
 pub(super) const CARD: &str = "카드";
+/// The way to pay that takes no money before a deposit.
+pub(super) const VIRTUAL_ACCOUNT: &str = "가상계좌";
 
 fn is_web(url: &str) -> bool {
     url.len() <= 2000 && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))

@@ -12,6 +12,8 @@ pub(super) enum State {
     Ready,
     #[sea_orm(string_value = "IN_PROGRESS")]
     InProgress,
+    #[sea_orm(string_value = "WAITING_FOR_DEPOSIT")]
+    WaitingForDeposit,
     #[sea_orm(string_value = "DONE")]
     Done,
     #[sea_orm(string_value = "PARTIAL_CANCELED")]

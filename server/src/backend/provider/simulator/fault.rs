@@ -46,6 +46,8 @@ pub enum Fault {
         /// The amount in minor units.
         charged: i64,
     },
+    /// The buyer chose a virtual account: a confirm takes nothing, and waits for a deposit that never comes.
+    AwaitDeposit,
     /// The webhook of the change misbehaves.
     Webhooks {
         /// How.
@@ -86,6 +88,7 @@ pub(super) struct Plan {
     pub(super) answer: Option<Fault>,
     pub(super) decline: Option<String>,
     pub(super) charged: Option<i64>,
+    pub(super) awaits_deposit: bool,
     pub(super) hooks: Option<Hooks>,
 }
 
@@ -95,8 +98,11 @@ impl Plan {
         match fault {
             Fault::Decline { code } if self.decline.is_none() => self.decline = Some(code.clone()),
             Fault::WrongAmount { charged } if confirms && self.charged.is_none() => self.charged = Some(*charged),
+            Fault::AwaitDeposit if confirms && !self.awaits_deposit => self.awaits_deposit = true,
             Fault::Webhooks { order } if self.hooks.is_none() => self.hooks = Some(*order),
-            Fault::Decline { .. } | Fault::WrongAmount { .. } | Fault::Webhooks { .. } => return false,
+            Fault::Decline { .. } | Fault::WrongAmount { .. } | Fault::AwaitDeposit | Fault::Webhooks { .. } => {
+                return false;
+            }
             _ if self.answer.is_none() => self.answer = Some(fault.clone()),
             _ => return false,
         }

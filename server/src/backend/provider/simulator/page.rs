@@ -143,6 +143,7 @@ fn content(payment: &payment::Model) -> String {
     );
     let rest = match payment.state {
         PaymentState::Ready | PaymentState::InProgress => BUTTONS,
+        PaymentState::WaitingForDeposit => "<p>입금을 기다리고 있습니다.<br>This payment waits for a deposit.</p>",
         PaymentState::Done => "<p>결제가 완료되었습니다.<br>This payment is done.</p>",
         PaymentState::PartlyCancelled | PaymentState::Cancelled => {
             "<p>취소된 결제입니다.<br>This payment was cancelled.</p>"

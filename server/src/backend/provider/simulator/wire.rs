@@ -1,13 +1,14 @@
 //! The bodies as Toss Payments writes them ("Toss Payments core API, Payment object"): absent objects are `null`, times are
 //! Korea's, and a field nobody knows is in each.
 
-use chrono::FixedOffset;
+use chrono::{FixedOffset, TimeDelta};
 use sea_orm::ActiveEnum;
 use serde::Deserialize;
 use serde_json::{Number, Value, json};
 
 use super::super::toss::number;
 use super::code::Code;
+use super::create::{CARD, VIRTUAL_ACCOUNT};
 use super::entity::{State, cancel, payment};
 use crate::kit::clock::Time;
 use crate::kit::money::{Currency, Money};
@@ -53,7 +54,7 @@ pub(super) fn payment(payment: &payment::Model, cancels: &[cancel::Model], base:
         "isPartialCancelable": true, "useEscrow": false, "cultureExpense": false, "secret": payment.secret,
         "failure": failure.map(|code| json!({ "code": code.name, "message": code.message })),
         "receipt": { "url": page }, "checkout": { "url": page },
-        "virtualAccount": null, "transfer": null, "mobilePhone": null, "giftCertificate": null, "easyPay": null,
+        "virtualAccount": virtual_account(payment), "transfer": null, "mobilePhone": null, "giftCertificate": null, "easyPay": null,
         "cashReceipt": null, "cashReceipts": null, "discount": null, "metadata": null,
         "addedSince": { "by": "the simulator, for fields may be added at any time" },
     })
@@ -75,7 +76,7 @@ fn cancel(row: &cancel::Model, amount: &impl Fn(i64) -> Number) -> Value {
 
 /// A card, once the buyer has shown one.
 fn card(payment: &payment::Model, amount: Number) -> Value {
-    if payment.method.is_none() {
+    if payment.method.as_deref() != Some(CARD) {
         return Value::Null;
     }
     let acquired = if payment.state == State::Cancelled { "CANCELED" } else { "READY" };
@@ -83,6 +84,18 @@ fn card(payment: &payment::Model, amount: Number) -> Value {
         "issuerCode": "71", "acquirerCode": "71", "number": "12345678****000*", "installmentPlanMonths": 0,
         "isInterestFree": false, "interestPayer": null, "approveNo": "00000000", "useCardPoint": false, "cardType": "신용",
         "ownerType": "개인", "acquireStatus": acquired, "amount": amount,
+    })
+}
+
+/// The account into which a buyer who chose one is to pay.
+fn virtual_account(payment: &payment::Model) -> Value {
+    if payment.method.as_deref() != Some(VIRTUAL_ACCOUNT) {
+        return Value::Null;
+    }
+    json!({
+        "accountType": "일반", "accountNumber": "X6505636518308", "bankCode": "20", "customerName": "김민아",
+        "depositorName": "", "dueDate": korean(payment.requested_time + TimeDelta::days(7)), "expired": false,
+        "settlementStatus": "INCOMPLETED", "refundStatus": "NONE", "refundReceiveAccount": null,
     })
 }
 
