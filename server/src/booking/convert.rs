@@ -288,6 +288,7 @@ pub(super) fn booking(booking: &Booking, viewer: Option<MemberId>, now: Time) ->
         points: booking.points,
         refunded_points: booking.points_back,
         withheld: money(booking, booking.withheld),
+        full_refund_until: booking.terms.full_until.map(proto_time),
     }
 }
 
@@ -307,6 +308,7 @@ pub(super) fn quote(quoted: Quoted) -> pb::BookingQuote {
             bound: Some(Money::new(total.currency, offered.best.bound).into()),
         }),
         refund_tiers: tiers(&quoted.terms),
+        full_refund_until: quoted.terms.full_until.map(proto_time),
         expire_time: Some(proto_time(quoted.expire_time)),
         needs_approval: quoted.offer.needs_approval,
         points: quoted.points,

@@ -57,6 +57,7 @@ impl Bookings {
         if let Some(expected) = command.expected_total.filter(|expected| *expected != total) {
             return Err(BookingError::PriceChanged { expected, quoted: total }.into());
         }
+        let zone = quote.zone.parse().map_err(unknown)?;
         let (state, wait) = match quote.needs_approval {
             true => (State::Requested, self.settings.request),
             false => (State::Held, self.settings.hold),
@@ -68,7 +69,7 @@ impl Bookings {
             seller: quote.seller,
             property: quote.property,
             property_name: quote.property_name,
-            zone: quote.zone.parse().map_err(unknown)?,
+            zone,
             state,
             version: 1,
             total,
@@ -87,7 +88,7 @@ impl Bookings {
             lines,
             discounts: quote.discounts,
             method: quote.method,
-            terms: quote.terms.terms()?,
+            terms: quote.terms.terms()?.booked_at(zone, now),
             needs_approval: quote.needs_approval,
             late_payment: quote.late_payment.into(),
             guest: command.guest.clone(),

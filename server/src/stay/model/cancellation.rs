@@ -106,6 +106,12 @@ pub struct RefundTerms {
 }
 
 impl RefundTerms {
+    /// The same terms for who books at another moment: the day to think again is that of the booking, not of its quote.
+    #[must_use]
+    pub fn booked_at(self, zone: Tz, now: Time) -> Self {
+        Self { full_until: self.full_until.map(|_| end_of_day(zone, now)), ..self }
+    }
+
     /// The percentage that a cancellation refunds now.
     pub fn refund_percent(&self, zone: Tz, check_in: Date, now: Time) -> u8 {
         if self.full_until.is_some_and(|until| now < until) {
@@ -194,13 +200,17 @@ impl CancellationPolicy {
 
 /// In peak season the whole day of the booking is free to think again.
 fn kr_lodging(season: &Season, zone: Tz, check_in: Date, now: Time) -> (Table, Option<Time>) {
-    let end_of_day = || start_of_day(zone, local_date(zone, now) + Days::new(1));
     match (season.is_peak(check_in), season.is_weekend(check_in)) {
         (false, false) => (KR_OFF_PEAK, None),
         (false, true) => (KR_OFF_PEAK_WEEKEND, None),
-        (true, false) => (KR_PEAK, Some(end_of_day())),
-        (true, true) => (KR_PEAK_WEEKEND, Some(end_of_day())),
+        (true, false) => (KR_PEAK, Some(end_of_day(zone, now))),
+        (true, true) => (KR_PEAK_WEEKEND, Some(end_of_day(zone, now))),
     }
+}
+
+/// The midnight that ends the day of a moment.
+fn end_of_day(zone: Tz, now: Time) -> Time {
+    start_of_day(zone, local_date(zone, now) + Days::new(1))
 }
 
 fn start_of_day(zone: Tz, date: Date) -> Time {
@@ -302,8 +312,12 @@ mod tests {
         assert_eq!(terms.refund_percent(Asia::Seoul, check_in, time("2026-07-18T14:59:59Z")), 100);
         assert_eq!(terms.refund_percent(Asia::Seoul, check_in, time("2026-07-18T15:00:00Z")), 20, "midnight in Seoul");
 
+        let after_midnight = terms.booked_at(Asia::Seoul, time("2026-07-18T15:00:00Z"));
+        assert_eq!(after_midnight.full_until, Some(time("2026-07-19T15:00:00Z")), "quoted on the day before");
+
         let off_peak = CancellationPolicy::KrLodging.resolve(&season, Asia::Seoul, date("2026-06-10"), booked);
         assert_eq!(off_peak.full_until, None, "the off season has no such rule");
+        assert_eq!(off_peak.booked_at(Asia::Seoul, booked).full_until, None);
     }
 
     #[test]

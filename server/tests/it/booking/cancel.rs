@@ -1,6 +1,6 @@
 //! Cancelling gives back what the terms say, once.
 
-use chrono::{Days, TimeDelta, TimeZone};
+use chrono::{Days, NaiveDate, TimeDelta, TimeZone};
 use futures::future::join_all;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::booking::State;
@@ -9,7 +9,7 @@ use yeyak::proto::payment::v1::ListPaymentsRequest;
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
 
 use crate::harness::Yeyak;
-use crate::place::{PRICE, Plan, arrival, cancel, get, is, minor, nights};
+use crate::place::{PRICE, Plan, arrival, cancel, get, is, minor, nights, pay, take};
 
 #[tokio::test]
 async fn a_cancelled_booking_gives_back_what_its_terms_say_and_frees_its_nights() {
@@ -27,6 +27,32 @@ async fn a_cancelled_booking_gives_back_what_its_terms_say_and_frees_its_nights(
     let payments = client.payments().list_payments(request).await.expect("lists").payments;
     assert_eq!(payments[0].refunds[0].state(), yeyak::proto::payment::v1::refund::State::Done);
     place.hold(&yeyak.member().await, nights(0, 2)).await.expect("free again");
+    yeyak.check().await;
+}
+
+/// Guard: the day to think again is that of the booking, which may be made behind the midnight of its quote.
+#[tokio::test]
+async fn a_stay_in_the_peak_that_was_quoted_before_midnight_is_free_to_cancel_on_the_day_of_its_booking() {
+    let instant = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().expect("an instant");
+    let seconds = |time: Option<prost_types::Timestamp>| time.expect("a time").seconds;
+    // 23:55 in Seoul, three days before check-in.
+    let yeyak = Yeyak::at(instant("2026-07-17T14:55:00Z")).await;
+    let arrival = NaiveDate::from_ymd_opt(2026, 7, 20).expect("a date");
+    let place = yeyak.place(Plan { policy: Preset::KrLodging, arrival, rooms: 2, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let quote = place.quote(&client, (arrival, arrival + Days::new(1))).await.expect("quotes");
+    let midnight = instant("2026-07-17T15:00:00Z");
+    assert_eq!(seconds(quote.full_refund_until), midnight.timestamp());
+    yeyak.clock.advance(TimeDelta::minutes(8));
+
+    let booking = client.bookings().create_booking(take(quote)).await.expect("holds");
+    pay(&yeyak, &client, &booking).await;
+    assert_eq!(seconds(booking.full_refund_until), (midnight + TimeDelta::days(1)).timestamp());
+    yeyak.clock.set(midnight + TimeDelta::hours(23));
+    let cancelled = cancel(&client, &booking).await.expect("cancels");
+
+    assert_eq!(minor(&cancelled.refunded), PRICE, "two days before a stay in the peak the tiers give back a fifth");
+    yeyak.settle().await;
     yeyak.check().await;
 }
 
