@@ -21,6 +21,7 @@ mod m0011_point;
 mod m0012_discount;
 mod m0013_booking_points;
 mod m0014_reserved_difference;
+mod m0015_used_quote;
 mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_discount::Migration),
             Box::new(m0013_booking_points::Migration),
             Box::new(m0014_reserved_difference::Migration),
+            Box::new(m0015_used_quote::Migration),
         ]
     }
 }

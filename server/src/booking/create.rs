@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::error::BookingError;
 use super::model::{Booking, Event, Guest, Line, State, due};
-use super::token::{self, BookingQuote};
+use super::token::{self, BookingQuote, Tag};
 use super::{Bookings, code, store};
 use crate::coupon::CouponError;
 use crate::coupon::apply::Holder;
@@ -30,7 +30,7 @@ pub(super) struct Create {
 }
 
 impl Bookings {
-    /// Holds what a quote is for, at its price.
+    /// Holds what a quote is for, at its price, once.
     pub(super) async fn create(
         &self,
         caller: &Member,
@@ -41,9 +41,9 @@ impl Bookings {
         self.kit
             .requests
             .once(caller.id.0, "CreateBooking", key, load, async |record| {
-                let quote: BookingQuote = token::open(&self.kit, caller.id, &command.quote_token)?;
+                let (quote, tag) = token::open_tagged(&self.kit, caller.id, &command.quote_token)?;
                 let booking = self.new_booking(caller, command, quote)?;
-                self.evicting(async || self.hold(caller, &booking, &record).await).await
+                self.evicting(async || self.hold(caller, &booking, &tag, &record).await).await
             })
             .await
     }
@@ -100,7 +100,7 @@ impl Bookings {
         })
     }
 
-    async fn hold(&self, caller: &Member, booking: &Booking, record: &Record) -> Result<Booking, Error> {
+    async fn hold(&self, caller: &Member, booking: &Booking, quote: &Tag, record: &Record) -> Result<Booking, Error> {
         let now = self.kit.clock.now();
         let actor = caller.actor();
         self.kit
@@ -109,7 +109,7 @@ impl Bookings {
                 // Parallel bookings of one member are counted one after the other.
                 tx.take_turn(caller.id.0).await?;
                 // The lock order of the platform: booking, nights, then coupon and wallet, then the request and the outbox.
-                store::insert(&tx, &self.kit, booking).await?;
+                store::insert(&tx, &self.kit, booking, quote).await?;
                 // Counted with the new one in place.
                 if store::live_holds(&*tx, caller.id, now).await? > self.settings.holds_per_member {
                     return Err(BookingError::TooManyHolds(self.settings.holds_per_member).into());

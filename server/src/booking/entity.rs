@@ -45,6 +45,7 @@ pub(super) mod booking {
         pub(in crate::booking) note: String,
         pub(in crate::booking) cancellation: String,
         pub(in crate::booking) created_by: String,
+        pub(in crate::booking) quote_tag: Option<Vec<u8>>,
         pub(in crate::booking) create_time: DateTimeUtc,
         pub(in crate::booking) update_time: DateTimeUtc,
     }

@@ -58,6 +58,8 @@ impl Bookings {
         let usable_points = self.usable_points(caller.id, price, ask.points).await?;
         let total = Money { minor: price.minor - ask.points, ..price };
         let expire_time = self.kit.clock.now() + self.settings.quote;
+        let mut nonce = [0; 8];
+        self.kit.ids.fill(&mut nonce);
         let quote = BookingQuote {
             member: caller.id,
             seller: offer.seller,
@@ -73,6 +75,7 @@ impl Bookings {
             needs_approval: offer.needs_approval,
             late_payment: offer.late_payment.into(),
             expire_time,
+            nonce: u64::from_le_bytes(nonce),
         };
         let token = token::seal(&self.kit, &quote)?;
         let (points, terms) = (ask.points, offer.terms.clone());

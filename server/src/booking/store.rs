@@ -7,11 +7,12 @@ pub(super) mod pending;
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, Condition, ConnectionTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, Condition, ConnectionTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect, SqlErr};
 
 use super::entity::{booking, event, line};
+use super::error::BookingError;
 use super::model::{Booking, Guest, Line, Method, State};
-use super::token::{QuotedLatePayment, QuotedTerms};
+use super::token::{QuotedLatePayment, QuotedTerms, Tag};
 use crate::error::Error;
 use crate::kit::Kit;
 use crate::kit::caller::Actor;
@@ -37,7 +38,7 @@ pub(super) fn email_index(kit: &Kit, email: &str) -> Vec<u8> {
     kit.keys.index(Purpose::EmailIndex, email.trim().to_lowercase().as_bytes()).to_vec()
 }
 
-fn row(kit: &Kit, booking: &Booking) -> Result<booking::Model, Error> {
+fn row(kit: &Kit, booking: &Booking, quote: &Tag) -> Result<booking::Model, Error> {
     Ok(booking::Model {
         id: booking.id.0,
         code: booking.code.clone(),
@@ -74,6 +75,7 @@ fn row(kit: &Kit, booking: &Booking) -> Result<booking::Model, Error> {
         note: booking.note.clone(),
         cancellation: json(&booking.cancellation)?,
         created_by: booking.created_by.clone(),
+        quote_tag: Some(quote.to_vec()),
         create_time: booking.create_time,
         update_time: booking.update_time,
     })
@@ -276,9 +278,21 @@ pub(super) async fn changes_since(conn: &impl ConnectionTrait, since: Time) -> R
     Ok(rows.into_iter().map(change).collect())
 }
 
-pub(super) async fn insert(tx: &Tx, kit: &Kit, booking: &Booking) -> Result<(), Error> {
-    booking::Entity::insert(row(kit, booking)?.into_active_model()).exec_without_returning(&**tx).await?;
-    insert_lines(tx, booking).await
+/// Writes a new booking, unless its quote has made one before.
+pub(super) async fn insert(tx: &Tx, kit: &Kit, booking: &Booking, quote: &Tag) -> Result<(), Error> {
+    let row = row(kit, booking, quote)?.into_active_model();
+    match booking::Entity::insert(row).exec_without_returning(&**tx).await {
+        Err(error) if is_used_quote(&error) => Err(BookingError::QuoteInvalid("it was used before").into()),
+        written => {
+            written?;
+            insert_lines(tx, booking).await
+        }
+    }
+}
+
+/// Whether a row was refused for its quote: other columns are unique too.
+fn is_used_quote(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("quote"))
 }
 
 async fn insert_lines(tx: &Tx, booking: &Booking) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Quotes as signed tokens: honoured to the won, and stored only when used.
+//! Quotes as signed tokens: honoured to the won, and stored only when used, by what tells them apart.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,6 +20,9 @@ use crate::stay::{LatePayment, PropertyId, RatePlanId, RoomTypeId};
 const MAC: usize = 32;
 /// A year of nights takes some 6,000 characters.
 const LONGEST: usize = 65_536;
+
+/// What tells a token from every other: its signature.
+pub(super) type Tag = [u8; MAC];
 
 /// What kind of quote a token is: one is never taken for another.
 pub(super) trait Quote: DeserializeOwned + Serialize {
@@ -46,6 +49,9 @@ pub(super) struct BookingQuote {
     pub(super) needs_approval: bool,
     pub(super) late_payment: QuotedLatePayment,
     pub(super) expire_time: Time,
+    /// By chance, so that two quotes for the same at the same moment are two.
+    #[serde(default)]
+    pub(super) nonce: u64,
 }
 
 /// What a cancellation gives back.
@@ -200,6 +206,11 @@ pub(super) fn seal<Q: Quote>(kit: &Kit, quote: &Q) -> Result<String, Error> {
 
 /// Reads a quote that we signed for this member, while it is honoured.
 pub(super) fn open<Q: Quote>(kit: &Kit, member: MemberId, token: &str) -> Result<Q, Error> {
+    open_tagged(kit, member, token).map(|(quote, _)| quote)
+}
+
+/// The same, with what tells it from every other.
+pub(super) fn open_tagged<Q: Quote>(kit: &Kit, member: MemberId, token: &str) -> Result<(Q, Tag), Error> {
     let invalid = BookingError::QuoteInvalid;
     if token.len() > LONGEST {
         return Err(invalid("it is longer than any of ours").into());
@@ -215,7 +226,7 @@ pub(super) fn open<Q: Quote>(kit: &Kit, member: MemberId, token: &str) -> Result
         return Err(invalid("it was given to another member").into());
     }
     match kit.clock.now() < quote.expire_time() {
-        true => Ok(quote),
+        true => Ok((quote, *mac)),
         false => Err(BookingError::QuoteExpired(quote.expire_time()).into()),
     }
 }

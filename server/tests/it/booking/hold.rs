@@ -11,7 +11,7 @@ use yeyak::proto::common::v1::Money;
 use yeyak_server::backend::provider::simulator::{Fault, When};
 
 use crate::harness::Yeyak;
-use crate::place::{PRICE, Plan, confirm, get, is, minor, nights, prepare, take};
+use crate::place::{PRICE, Plan, cancel, confirm, get, is, minor, nights, prepare, take};
 
 /// Guard: the condition on held + sold in the statement that takes nights (and behind it the CHECK of the table).
 #[tokio::test(flavor = "multi_thread")]
@@ -152,6 +152,38 @@ async fn a_quote_is_honoured_until_it_expires_whatever_the_price_does() {
     let forged = CreateBookingRequest { quote_token: format!("{another}{}", &quote.token[1..]), ..take(quote) };
     let refused = client.bookings().create_booking(forged).await.expect_err("not signed by us");
     assert_eq!(refused.reason, ErrorReason::QuoteInvalid);
+}
+
+/// Guard: the unique tag of the quote that a booking was made of; what is refused uses none up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quote_makes_one_booking() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { rooms: 9, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let quote = place.quote(&client, nights(0, 2)).await.expect("a quote");
+    let create = async || client.bookings().create_booking(take(quote.clone())).await;
+    let dearer = Some(Money { currency_code: "KRW".into(), minor_units: 3 * PRICE });
+    let refused = CreateBookingRequest { expected_total: dearer, ..take(quote.clone()) };
+    client.bookings().create_booking(refused).await.expect_err("not the price expected");
+
+    // As by a double click, without an id of the request.
+    let outcomes = join_all((0..10).map(|_| create())).await;
+
+    let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!((made.len(), refused.len()), (1, 9));
+    let used = |refused: yeyak::Error| {
+        assert_eq!((refused.reason, &*refused.metadata["why"]), (ErrorReason::QuoteInvalid, "it was used before"));
+    };
+    refused.into_iter().filter_map(Result::err).for_each(used);
+    for booking in made.into_iter().flatten() {
+        cancel(&client, &booking).await.expect("cancels");
+    }
+    used(create().await.expect_err("whatever has become of the booking"));
+    // Two for the same, at the same moment.
+    for _ in 0..2 {
+        place.hold(&client, nights(0, 2)).await.expect("another quote");
+    }
+    yeyak.check().await;
 }
 
 /// No job runs in this test: an ended hold is expired at read, and by whoever wants its nights.
