@@ -68,7 +68,7 @@ impl Bookings {
             if watch.over {
                 return None;
             }
-            let seen = watch.next().await;
+            let seen = watch.next().await.transpose()?;
             watch.over = match &seen {
                 Ok(seen) => seen.booking.is_some() && seen.cursor.state.is_final(),
                 Err(_) => true,
@@ -79,20 +79,24 @@ impl Bookings {
 }
 
 impl Watch {
-    async fn next(&mut self) -> Result<Seen, Error> {
+    /// What there is to tell next; nothing when who watches has seen the end.
+    async fn next(&mut self) -> Result<Option<Seen>, Error> {
         loop {
             let booking = self.bookings.get(&self.caller, self.id).await?;
             let now = self.bookings.kit.clock.now();
             let cursor = Cursor { version: booking.version, state: booking.state_at(now) };
             if self.cursor != Some(cursor) {
                 self.cursor = Some(cursor);
-                return Ok(Seen { cursor, booking: Some(booking) });
+                return Ok(Some(Seen { cursor, booking: Some(booking) }));
+            }
+            if cursor.state.is_final() {
+                return Ok(None);
             }
             // A hold ends without anyone doing anything: look again at that moment.
             let ends = booking.expire_time.and_then(|expires| (expires - now).to_std().ok());
             let patience = ends.filter(|left| !left.is_zero()).map_or(HEARTBEAT, |left| left.min(HEARTBEAT));
             if timeout(patience, self.changes.changed()).await.is_err() && patience == HEARTBEAT {
-                return Ok(Seen { cursor, booking: None });
+                return Ok(Some(Seen { cursor, booking: None }));
             }
         }
     }

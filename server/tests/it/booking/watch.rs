@@ -50,6 +50,8 @@ async fn a_watch_resumes_behind_its_cursor_and_is_not_for_others() {
 
     let next = resumed.message().await.expect("watches").expect("an item");
     assert_eq!(next.booking.expect("a booking").state(), State::Cancelled, "the first was not sent again");
+    let mut over = open(&client, &next.cursor).await.expect("opens");
+    assert_eq!(over.message().await.expect("ends"), None, "who has seen the end waits for nothing");
     let refused = open(&yeyak.member().await, "").await.expect_err("not theirs");
     assert_eq!(refused.reason, ErrorReason::NotFound);
     assert_eq!(open(&client, "nonsense").await.expect_err("no cursor").reason, ErrorReason::InvalidFields);
