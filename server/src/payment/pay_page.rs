@@ -162,6 +162,11 @@ const MALFORMED: Words = (
 const BROKEN: Words = (StatusCode::SERVICE_UNAVAILABLE, "잠시 후 다시 시도해주세요", "Please try again in a moment.");
 const REFUSED: Words =
     (StatusCode::CONFLICT, "결제할 수 없습니다", "The booking can't be paid any more. Nothing was taken.");
+const OTHER_PRICE: Words = (
+    StatusCode::CONFLICT,
+    "예약 금액이 변경되었습니다",
+    "The booking costs something else by now. Nothing was taken; go back to the booking and begin to pay again.",
+);
 const WIDGET: Words = (
     StatusCode::NOT_IMPLEMENTED,
     "결제창은 판매 페이지에 있습니다",
@@ -219,6 +224,7 @@ fn refused(error: &Error) -> Page {
     match (error.reason(), error.fault::<PaymentError>()) {
         (ErrorReason::NotFound, _) => no_payment(),
         (_, Some(PaymentError::NotReady { state: State::Expired, .. })) => over(),
+        (ErrorReason::PriceChanged, _) => page(OTHER_PRICE),
         (_, Some(_)) | (ErrorReason::BookingExpired | ErrorReason::ActionBlocked, _) => page(REFUSED),
         _ => broken(error),
     }

@@ -305,6 +305,27 @@ async fn an_expired_booking_is_not_to_be_paid() {
     yeyak.check().await;
 }
 
+/// Guard: the reason why a payment is refused behind the pay page is told; what is no fault of ours is no error in the log.
+#[tokio::test]
+async fn who_comes_back_to_pay_what_has_another_price_by_now_is_told_so() {
+    let yeyak = Yeyak::new().await;
+    let (_, client, booking, attempt, key) = ready(&yeyak, Plan::default()).await;
+    super::change::change(&client, &booking, nights(0, 3)).await.expect("moves");
+    let (front, _) = attempt.checkout_url.split_once("/pay/").expect("a page of ours");
+    let back = format!("{front}/pay/return?paymentKey={key}&orderId={}&amount={}", attempt.id, 2 * PRICE);
+
+    let answer = crate::place::browser().get(back).send().await.expect("an answer");
+
+    assert_eq!(answer.status(), 409);
+    assert!(answer.text().await.expect("text").contains("begin to pay again"));
+    let refused = confirm(&client, &attempt, key).await.expect_err("has another price");
+    assert_eq!(refused.reason, ErrorReason::PriceChanged);
+    assert!(is(&get(&client, &booking.id).await, State::Held));
+    crate::place::pay(&yeyak, &client, &booking).await;
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
 /// What a browser finds that sends what no button sends, or opens the port itself.
 #[tokio::test]
 async fn people_read_a_page_whatever_they_send() {
