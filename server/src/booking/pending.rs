@@ -8,6 +8,7 @@ use super::error::BookingError;
 use super::model::{Booking, Event, Line, State};
 use super::token::{self, ChangeQuote};
 use super::{Bookings, store};
+use crate::backend::bus::ROOMS;
 use crate::coupon::apply::Discount;
 use crate::error::Error;
 use crate::inventory::{PENDING_LINE, Wanted};
@@ -110,6 +111,7 @@ impl Bookings {
         self.inventory.hold(tx, booking.id, &more, pending.expire_time).await?;
         self.coupons.set_aside(tx, booking.id, booking.total.currency, &pending.discounts).await?;
         store::pending::put(tx, &pending).await?;
+        self.tell_others(tx);
         Ok(bill)
     }
 
@@ -230,13 +232,23 @@ impl Bookings {
 
     async fn keep_pending(&self, tx: &Tx, pending: &PendingChange, expire_time: Option<Time>) -> Result<(), Error> {
         self.inventory.extend(tx, pending.booking, expire_time).await?;
-        store::pending::put(tx, &PendingChange { expire_time, ..pending.clone() }).await
+        store::pending::put(tx, &PendingChange { expire_time, ..pending.clone() }).await?;
+        self.tell_others(tx);
+        Ok(())
     }
 
     async fn drop_pending(&self, tx: &Tx, id: BookingId) -> Result<(), Error> {
         self.inventory.release_pending(tx, id).await?;
         self.coupons.give_up_set_aside(tx, id).await?;
-        store::pending::delete(tx, id).await
+        store::pending::delete(tx, id).await?;
+        self.tell_others(tx);
+        Ok(())
+    }
+
+    /// Other processes count the rooms anew: what is held beside a booking leaves no event of it.
+    fn tell_others(&self, tx: &Tx) {
+        let bus = self.bus.clone();
+        tx.on_commit(move || bus.publish(ROOMS));
     }
 
     /// The nights of a line that a booking has not yet.

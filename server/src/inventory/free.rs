@@ -22,6 +22,8 @@ const CHUNK: usize = 500;
 
 #[derive(Debug, Default)]
 struct Known {
+    /// Of the look that it was found by.
+    look: u64,
     nights: HashMap<Date, RoomNight>,
     holds: Vec<Hold>,
 }
@@ -34,6 +36,8 @@ pub struct FreeRooms {
     /// Room types that have changed since they were read, each with the number of its last change.
     changed: Arc<Mutex<HashMap<RoomTypeId, u64>>>,
     changes: Arc<AtomicU64>,
+    /// How many looks at the tables were begun.
+    looks: Arc<AtomicU64>,
     /// Whether what other processes did could not be asked for.
     behind: Arc<AtomicBool>,
     /// Held by who reads, so that whoever comes behind finds what was committed before it came.
@@ -47,6 +51,7 @@ impl FreeRooms {
             known: Arc::default(),
             changed: Arc::default(),
             changes: Arc::default(),
+            looks: Arc::default(),
             behind: Arc::default(),
             reading: Arc::default(),
         }
@@ -138,19 +143,37 @@ impl FreeRooms {
     }
 
     async fn read(&self, room_types: &[RoomTypeId]) -> Result<(), Error> {
+        let found = self.look(room_types).await?;
+        self.keep(found);
+        Ok(())
+    }
+
+    /// What the tables say of room types now.
+    async fn look(&self, room_types: &[RoomTypeId]) -> Result<HashMap<RoomTypeId, Known>, Error> {
+        // Before the tables are asked: a look of a higher number finds all that was committed before this one began.
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
         // A day early, for places whose today is our yesterday.
         let from = local_date(chrono_tz::UTC, self.kit.clock.now()) - chrono::Days::new(1);
         let conn = self.kit.db.read();
-        let mut fresh: HashMap<RoomTypeId, Known> = room_types.iter().map(|id| (*id, Known::default())).collect();
+        let empty = || Known { look, ..Known::default() };
+        let mut found: HashMap<RoomTypeId, Known> = room_types.iter().map(|id| (*id, empty())).collect();
         for (id, night) in store::nights_from(conn, room_types, from).await? {
-            fresh.entry(id).or_default().nights.insert(night.date, night);
+            found.entry(id).or_insert_with(empty).nights.insert(night.date, night);
         }
         for (id, hold) in store::holds_from(conn, room_types, from).await? {
-            fresh.entry(id).or_default().holds.push(hold);
+            found.entry(id).or_insert_with(empty).holds.push(hold);
         }
+        Ok(found)
+    }
+
+    /// Keeps what a look has found, unless one that began later was faster.
+    fn keep(&self, found: HashMap<RoomTypeId, Known>) {
         let mut known = self.known.write().expect("nothing panics while it is held");
-        known.extend(fresh.into_iter().map(|(id, fresh)| (id, Arc::new(fresh))));
-        Ok(())
+        for (room_type, found) in found {
+            if known.get(&room_type).is_none_or(|known| known.look < found.look) {
+                known.insert(room_type, Arc::new(found));
+            }
+        }
     }
 
     /// How many rooms of a type are free in each night; `room_count` in those that nobody has touched.
@@ -169,5 +192,39 @@ impl FreeRooms {
                 None => i64::from(room_count),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Harness;
+    use crate::inventory::{Inventory, Wanted};
+    use crate::kit::date::Nights;
+    use crate::kit::id::BookingId;
+
+    /// Guard: the number of the look. Quotes look side by side where other processes sell too, and end in any order.
+    #[tokio::test]
+    async fn what_an_older_look_has_found_takes_the_place_of_nothing_newer() {
+        let yeyak = Harness::new().await;
+        let inventory = Inventory::new(yeyak.kit.clone());
+        let (free, now) = (inventory.free(), yeyak.kit.clock.now());
+        let room_type = RoomTypeId::new(&yeyak.kit.ids, now);
+        let date = now.date_naive();
+        let nights = Nights::between(date, date.succ_opt().expect("a day")).expect("a stay");
+        let left = || free.free(room_type, nights.dates(), 1, now).next().expect("a night");
+        let older = free.look(&[room_type]).await.expect("looks");
+        let wanted = Wanted { line: 0, room_type, nights, rooms: 1, room_count: 1 };
+        let booking = BookingId::new(&yeyak.kit.ids, now);
+        yeyak.db.write(async |tx| inventory.hold(&tx, booking, &[wanted], None).await).await.expect("is free");
+        free.refresh(&[room_type]).await.expect("reads");
+        assert_eq!(left(), 0);
+
+        free.keep(older);
+
+        assert_eq!(left(), 0, "the room is held");
+        yeyak.db.write(async |tx| inventory.release(&tx, booking).await).await.expect("releases");
+        free.reread(&[room_type]).await.expect("reads");
+        assert_eq!(left(), 1, "what is newer counts");
     }
 }

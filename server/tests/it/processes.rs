@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use yeyak::proto::booking::v1::QuoteChangeRequest;
 use yeyak::proto::booking::v1::booking::State;
+use yeyak::proto::payment::v1::PreparePaymentRequest;
 use yeyak::{Client, Options};
 use yeyak_server::error::ErrorReason;
 use yeyak_services::{Durability, Postgres};
@@ -12,7 +14,7 @@ use yeyak_services::{Durability, Postgres};
 use crate::dice::Dice;
 use crate::guest::Load;
 use crate::harness::{Installation, PASSWORD};
-use crate::place::{PRICE, Place, minor, take};
+use crate::place::{PRICE, Place, browser, confirm, date, minor, prepare, press, take};
 use crate::process::Server;
 
 async fn servers(installation: &Arc<Installation>, count: usize) -> Vec<Server> {
@@ -150,6 +152,35 @@ async fn what_one_process_sells_is_not_found_at_another() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     println!("search: another process knew after {:?}", began.elapsed());
+}
+
+/// Guard: what is held for a move that is to be paid leaves no event of its booking, and is looked for all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: .ci/run"]
+async fn what_one_process_holds_for_a_move_is_not_found_at_another() {
+    let (installation, place) = Installation::of_production(1).await;
+    let servers = servers(&installation, 2).await;
+    let (here, there) = (servers[0].connect().await, servers[1].connect().await);
+    here.sign_up("guest@example.kr", PASSWORD, "민아").await.expect("signs up");
+    let day = |number| place.arrival + chrono::Days::new(number);
+    let booking = place.hold(&here, (day(1), day(2))).await.expect("holds");
+    let attempt = prepare(&here, &booking).await;
+    let key = press(&browser(), &attempt.checkout_url, "pay").await.expect("a key");
+    confirm(&here, &attempt, key).await.expect("confirms");
+    // Until the other process has counted that.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(place.is_found(&there).await);
+    let ask = QuoteChangeRequest { id: booking.id.clone(), check_in_date: date(day(0)), check_out_date: date(day(2)) };
+    let change_quote_token = here.bookings().quote_change(ask).await.expect("quotes").token;
+    let request = PreparePaymentRequest { booking_id: booking.id, change_quote_token, ..Default::default() };
+
+    here.payments().prepare_payment(request).await.expect("holds the night before");
+
+    let began = Instant::now();
+    while place.is_found(&there).await {
+        assert!(began.elapsed() < Duration::from_secs(10), "still found");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

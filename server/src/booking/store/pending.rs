@@ -36,7 +36,7 @@ pub(in crate::booking) async fn of(
     change::Entity::find_by_id(booking.0).one(conn).await?.map(read).transpose()
 }
 
-/// Every change that is to be paid, for the check.
+/// Every change that is to be paid.
 pub(in crate::booking) async fn all(conn: &impl ConnectionTrait) -> Result<Vec<PendingChange>, Error> {
     change::Entity::find().all(conn).await?.into_iter().map(read).collect()
 }
