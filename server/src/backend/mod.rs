@@ -22,6 +22,7 @@ macro_rules! port_suite {
     };
 }
 
+mod breaker;
 pub mod bus;
 pub mod cache;
 pub mod gate;

@@ -4,12 +4,15 @@
 //! - only an explicit word of the provider is a success or a failure; a silence is [`Answer::Unknown`], never a failure;
 //! - a call repeated with its idempotency key has one effect and, once decided, one answer;
 //! - [`Provider::find`] tells the truth about an order, whatever became of the calls about it;
-//! - a charge says what the provider did, not what was asked: compare its amounts before relying on it.
+//! - a charge says what the provider did, not what was asked: compare its amounts before relying on it;
+//! - one that does not answer is left alone for a while, and nothing becomes final by that.
 
 mod outgoing;
 pub mod simulator;
 pub mod toss;
 
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]

@@ -13,6 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use failsafe::backoff::constant;
+use failsafe::failure_policy::consecutive_failures;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 use tokio::time::Instant;
@@ -20,7 +22,16 @@ use tokio::time::Instant;
 use self::verdict::Verdict;
 pub(super) use self::wire::{money, number};
 use super::{Answer, Cancel, Charge, ChargeState, Confirm, Provider, Unreachable, outgoing};
+use crate::backend::breaker::{Breaker, Guarded};
 use crate::kit::id::Ids;
+
+/// How many calls have failed, one behind the other, when the provider is left alone. As long as one of them succeeds, it takes money.
+const FAILURES: u32 = 10;
+const PROVIDER: Guarded = Guarded {
+    what: "the payment provider",
+    open: "yeyak_provider_breaker_open",
+    refused: "yeyak_provider_refused_calls_total",
+};
 
 /// Where Toss Payments is, and how patient to be with it.
 #[derive(Clone)]
@@ -37,6 +48,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// The ceiling of the first pause before a repetition; it doubles with each.
     pub first_pause: Duration,
+    /// How long the provider is left alone when it does not answer, before one call tries whether it does again.
+    pub left_alone: Duration,
 }
 
 impl Settings {
@@ -49,6 +62,7 @@ impl Settings {
             call_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(20),
             first_pause: Duration::from_millis(200),
+            left_alone: Duration::from_secs(5),
         }
     }
 }
@@ -78,6 +92,7 @@ pub struct Toss {
     settings: Settings,
     base: Url,
     client: Client,
+    breaker: Breaker,
     ids: Arc<Ids>,
 }
 
@@ -101,7 +116,8 @@ impl Toss {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(Misconfigured::Client)?;
-        Ok(Self { settings, base, client, ids })
+        let breaker = Breaker::new(PROVIDER, consecutive_failures(FAILURES, constant(settings.left_alone)));
+        Ok(Self { settings, base, client, breaker, ids })
     }
 
     /// A URL of the API. Segments are encoded: a payment key comes from a browser.
@@ -162,9 +178,12 @@ impl Provider for Toss {
     }
 
     async fn find(&self, order: &str) -> Result<Option<Charge>, Unreachable> {
+        let Some(turn) = self.breaker.begin() else {
+            return Err(Unreachable { why: "it is left alone, since calls to it fail".to_owned() });
+        };
         let url = self.url(&["orders", order]);
         let deadline = Instant::now() + self.settings.call_timeout;
-        match self.call(self.client.get(url), deadline).await {
+        match self.call(turn, self.client.get(url), deadline).await {
             Verdict::Done(charge) if charge.order == order => Ok(Some(charge)),
             Verdict::Done(charge) => {
                 Err(Unreachable { why: format!("asked for order {order}, told of {}", charge.order) })

@@ -28,7 +28,8 @@ use fred::types::{Builder, RespVersion};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
-use self::breaker::Breaker;
+use self::breaker::breaker;
+use super::breaker::Breaker;
 use crate::error::{Error, Unavailable};
 
 /// How long a call may take.
@@ -112,7 +113,7 @@ impl Redis {
             tasks.add(&sentinel.client.connect());
             tasks.add(&tokio::spawn(sentinel::follow(sentinel, switched.clone())));
         }
-        let inner = Inner { config, pool, prefix: prefix.to_owned(), breaker: Breaker::new(), switched, _tasks: tasks };
+        let inner = Inner { config, pool, prefix: prefix.to_owned(), breaker: breaker(), switched, _tasks: tasks };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::super::Answer;
 use super::verdict::{self, Verdict};
 use super::{Toss, wire};
+use crate::backend::breaker::Call;
 
 /// How often a call is made, with one idempotency key, while it is answered "again".
 const TRIES: u32 = 3;
@@ -27,8 +28,10 @@ impl Toss {
         let mut ceiling = self.settings.first_pause;
         let mut tries = 1;
         loop {
+            // Whatever was called before, nothing has happened by it.
+            let Some(turn) = self.breaker.begin() else { return Answer::Again { after: self.settings.left_alone } };
             let request = self.client.post(url.clone()).header("Idempotency-Key", idempotency_key).json(body);
-            let (after, why) = match self.call(request, deadline).await {
+            let (after, why) = match self.call(turn, request, deadline).await {
                 Verdict::Done(charge) => return Answer::Done(charge),
                 Verdict::Refused { code, message } => return Answer::Refused { code, message },
                 Verdict::Unknown { why } => return Answer::Unknown { why },
@@ -56,16 +59,20 @@ impl Toss {
         ceiling.mul_f64(f64::from(u32::from_le_bytes(chance)) / f64::from(u32::MAX))
     }
 
-    /// One call and what its answer means.
-    pub(super) async fn call(&self, request: RequestBuilder, deadline: Instant) -> Verdict {
+    /// One call and what its answer means. Silence and what the provider says of itself from 500 on count against it, and nothing
+    /// that it says of the payment.
+    pub(super) async fn call(&self, turn: Call<'_>, request: RequestBuilder, deadline: Instant) -> Verdict {
         let left = deadline.saturating_duration_since(Instant::now()).min(self.settings.call_timeout);
         let response = match request.timeout(left).send().await {
             Ok(response) => response,
-            // Nothing was sent, so nothing can have happened.
-            Err(error) if error.is_connect() => {
-                return Verdict::Again { after: None, why: format!("no connection: {}", told(error)) };
+            Err(error) => {
+                turn.failed();
+                return match error.is_connect() {
+                    // Nothing was sent, so nothing can have happened.
+                    true => Verdict::Again { after: None, why: format!("no connection: {}", told(error)) },
+                    false => Verdict::Unknown { why: told(error) },
+                };
             }
-            Err(error) => return Verdict::Unknown { why: told(error) },
         };
         let status = response.status();
         let after = retry_after(&response);
@@ -73,8 +80,15 @@ impl Toss {
             response.headers().get("x-tosspayments-trace-id").and_then(|id| id.to_str().ok()).unwrap_or("-").to_owned();
         let body = match bounded(response).await {
             Ok(body) => body,
-            Err(why) => return Verdict::Unknown { why },
+            Err(why) => {
+                turn.failed();
+                return Verdict::Unknown { why };
+            }
         };
+        match status.is_server_error() {
+            true => turn.failed(),
+            false => turn.succeeded(),
+        }
         let verdict = if status.is_success() { success(status, &body) } else { verdict::of(status, &body, after) };
         tracing::debug!(
             provider = self.settings.name,
