@@ -86,15 +86,19 @@ impl Payable for Bookings {
 
     async fn received(&self, tx: &Tx, purpose: Purpose, taken: Taken<'_>, actor: &Actor) -> Result<Received, Error> {
         let (id, amount) = (purpose.booking, taken.amount);
-        if let Some(change) = purpose.change {
-            return self.change_paid(tx, id, change, amount, actor).await;
-        }
         let before = self.load_in(tx, id).await?;
+        // Words that mean none of the ways that terms can ask for are none of them either.
+        let wrong = before.method.is_some_and(|method| Method::of_provider(taken.method) != Some(method));
+        if let Some(change) = purpose.change {
+            if wrong && amount.minor > 0 {
+                self.change_not_paid(tx, id, change).await?;
+                return Ok(Received::WrongMethod);
+            }
+            return self.change_paid(tx, &before, change, amount, actor).await;
+        }
         let now = self.kit.clock.now();
         let state = before.state_at(now);
         let payable = state.on(Event::Capture).is_some() && before.total == amount && before.paid == 0;
-        // Words that mean none of the ways that terms can ask for are none of them either.
-        let wrong = before.method.is_some_and(|method| Method::of_provider(taken.method) != Some(method));
         if payable && wrong && amount.minor > 0 {
             self.failed(tx, purpose, actor).await?;
             return Ok(Received::WrongMethod);

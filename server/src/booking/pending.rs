@@ -130,14 +130,14 @@ impl Bookings {
     pub(super) async fn change_paid(
         &self,
         tx: &Tx,
-        id: BookingId,
+        before: &Booking,
         change: ChangeId,
         amount: Money,
         actor: &Actor,
     ) -> Result<Received, Error> {
-        let before = self.load_in(tx, id).await?;
-        store::pending::lock(tx, &before).await?;
-        let Some(pending) = self.pending(tx, &before, change, amount).await? else {
+        let id = before.id;
+        store::pending::lock(tx, before).await?;
+        let Some(pending) = self.pending(tx, before, change, amount).await? else {
             // Of another change that waits, nothing is taken.
             if store::pending::of(&**tx, id).await?.is_some_and(|other| other.id == change) {
                 self.drop_pending(tx, id).await?;
@@ -145,8 +145,8 @@ impl Bookings {
             return Ok(Received::GiveBack);
         };
         let (lines, discounts) = (vec![pending.line], pending.discounts);
-        let after = self.decide(&before, Event::Change)?;
-        let after = moved(&before, Booking { lines, discounts, ..after }, pending.fee_floor);
+        let after = self.decide(before, Event::Change)?;
+        let after = moved(before, Booking { lines, discounts, ..after }, pending.fee_floor);
         let total = after.total;
         let after = Booking {
             paid: before.paid + amount.minor,
@@ -154,7 +154,7 @@ impl Bookings {
             refund_due: 0,
             ..after
         };
-        self.put(tx, &before, &after, Event::Change, actor).await?;
+        self.put(tx, before, &after, Event::Change, actor).await?;
         store::replace_lines(tx, &after).await?;
         // Room types are locked before nights.
         let wanted = self.wanted(tx, &after.lines).await?;
@@ -163,7 +163,7 @@ impl Bookings {
         self.inventory.hold(tx, id, &wanted, None).await?;
         self.inventory.sell(tx, id).await?;
         self.coupons.replace(tx, id, total.currency, &after.discounts, actor).await?;
-        self.change_points(tx, &before, &after, actor).await?;
+        self.change_points(tx, before, &after, actor).await?;
         Ok(Received::Accepted)
     }
 

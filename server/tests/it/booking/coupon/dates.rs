@@ -1,10 +1,13 @@
 //! Other dates, with the coupons of the booking.
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use yeyak::proto::booking::v1::{Booking, QuoteChangeRequest};
 use yeyak::proto::coupon::v1::{CouponPolicy, coupon};
-use yeyak::proto::payment::v1::{Payment, PreparePaymentRequest};
+use yeyak::proto::payment::v1::payment::State as Paid;
+use yeyak::proto::payment::v1::{GetPaymentRequest, Payment, PreparePaymentRequest};
 use yeyak::{Client, Error, ErrorReason};
+use yeyak_server::kit::tx::Tx;
 
 use super::{
     Stage, Stay, ask, change, create, give, grant, hold, money, percent_off, set_budget, stage, state, term, won,
@@ -117,6 +120,29 @@ async fn a_dearer_move_has_its_part_of_the_budget_while_it_is_paid() {
     yeyak.check().await;
     set_budget(admin, &policy, 20_000).await.expect("sets a budget");
     hold_of_another(&stage, &policy, nights(0, 2)).await.expect("all of it is free again");
+    yeyak.check().await;
+}
+
+/// Guard: what a move costs more is paid in the way that a coupon of the booking asks for.
+#[tokio::test]
+async fn a_dearer_move_is_paid_in_no_other_way_than_its_coupon_asks_for() {
+    let stage = stage(Plan { rooms: 9, ..Plan::default() }).await;
+    let (_, booking) = paid_booking(&stage, 40_000).await;
+    let Stage { yeyak, member, .. } = &stage;
+    let (payment, key) = move_to(yeyak, member, &booking, nights(0, 4)).await.expect("prepares");
+    // The simulator takes cards.
+    let db = &yeyak.platform.kit.db;
+    let asks = async |tx: Tx| Ok(tx.execute_unprepared("UPDATE booking SET payment_method = 'TRANSFER'").await.map(drop)?);
+    db.write(asks).await.expect("writes");
+
+    let confirmed = confirm(member, &payment, key).await.expect("is taken");
+
+    assert_ne!(confirmed.state(), Paid::Captured);
+    yeyak.settle().await;
+    let paid = member.payments().get_payment(GetPaymentRequest { id: payment.id }).await.expect("a payment");
+    assert_eq!(paid.state(), Paid::Refunded);
+    let kept = get(member, &booking.id).await;
+    assert_eq!((minor(&kept.total), minor(&kept.paid)), (minor(&booking.total), minor(&booking.paid)));
     yeyak.check().await;
 }
 
