@@ -44,7 +44,8 @@ impl Bookings {
         self.points.claw_back(tx, before.id, Part::Whole, before.money(0), actor).await.map(drop)
     }
 
-    /// What becomes of the points of a booking that moves to other dates: those that it needs no more come back, and it earns anew.
+    /// What becomes of the points of a booking that moves to other dates: those that it needs no more come back; what it has earned
+    /// moves with it, and only what it costs less or more takes some back or earns others.
     pub(super) async fn change_points(
         &self,
         tx: &Tx,
@@ -61,12 +62,12 @@ impl Bookings {
             return Ok(());
         }
         self.points.refund(tx, before.id, after.points_back - before.points_back, "", actor).await?;
-        let earns = after.unearned();
-        if (before.unearned(), before.end()) != (earns, after.end()) {
-            self.points.claw_back(tx, before.id, Part::Whole, before.money(0), actor).await?;
-            self.earn_points(tx, after, after.money(earns), actor).await?;
+        let (was, is) = (before.unearned(), after.unearned());
+        if after.total.currency != Currency::KRW || (was, before.end()) == (is, after.end()) {
+            return Ok(());
         }
-        Ok(())
+        let whose = (after.id, after.member);
+        self.points.move_earned(tx, whose, (before.money(was), after.money(is)), after.end(), actor).await
     }
 
     /// Takes back what a booking has earned by money that goes back, and gives what of that money is withheld.

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::model::{
-    Cause, ClawedBack, GivenBack, NewLot, Part, Spending, SpendingId, State, Subject, end_of_day, expiry_behind,
-    month_number,
+    Cause, ClawedBack, GivenBack, Movement, NewLot, Part, Policy, Purse, Spending, SpendingId, State, Subject,
+    end_of_day, expiry_behind, month_number,
 };
 use super::{PointError, Points, store};
 use crate::error::{Error, NotFound};
@@ -136,18 +136,58 @@ impl Points {
         let zone = zone_in(tx, member).await?;
         let subject = Subject { booking: Some(booking), ..Subject::default() };
         let earned = self.change(tx, member, None, actor, |purse| {
-            let (now, month) = (purse.now(), month_number(zone, purse.now()));
-            let points = policy.earned(base.minor, now, month, purse.wallet.earnings);
-            if points > 0 {
-                purse.wallet.earnings.add(month, points);
-                let available_time = available_time.max(now);
-                let expire_time = expiry_behind(zone, available_time, policy.expiry_months);
-                let (cause, base) = (Cause::Earn, Some(base.minor));
-                purse.add(&self.kit.ids, &NewLot { cause, points, base, available_time, expire_time }, &subject);
-            }
-            Ok(points)
+            Ok(self.earn_above(purse, &policy, (0, base.minor), (available_time, zone), &subject))
         });
         Ok(earned.await?.value)
+    }
+
+    /// A booking moves: what it has earned can be spent from another moment on. What it earned by money that it costs no longer is
+    /// taken back; money that it costs more earns what the policy gives by now, and nothing else does.
+    pub async fn move_earned(
+        &self,
+        tx: &Tx,
+        (booking, member): (BookingId, MemberId),
+        (before, after): (Money, Money),
+        available_time: Time,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let policy = store::policy::find(&**tx).await?;
+        let (purse, expired, zone) = self.with_earned(tx, member, booking).await?;
+        let subject = Subject { booking: Some(booking), ..Subject::default() };
+        let moved = self.change_of(tx, &purse, actor, |purse| {
+            if after.minor < before.minor {
+                purse.claw_back(Part::Above(after), policy.claw_back, 0, &expired, zone, &subject);
+            }
+            purse.put_off(booking, available_time.max(purse.now()), zone);
+            let more = after.minor - before.minor;
+            if more > 0 {
+                let policy = policy.beside(purse.earned_by(booking));
+                self.earn_above(purse, &policy, (before.minor, more), (available_time, zone), &subject);
+            }
+            Ok(())
+        });
+        moved.await.map(drop)
+    }
+
+    /// An amount that is paid above another earns what a policy gives for it. How many points.
+    fn earn_above(
+        &self,
+        purse: &mut Purse,
+        policy: &Policy,
+        (above, base): (i64, i64),
+        (available_time, zone): (Time, Tz),
+        subject: &Subject,
+    ) -> i64 {
+        let (now, month) = (purse.now(), month_number(zone, purse.now()));
+        let points = policy.earned(base, now, month, purse.wallet.earnings);
+        if points > 0 {
+            purse.wallet.earnings.add(month, points);
+            let available_time = available_time.max(now);
+            let expire_time = expiry_behind(zone, available_time, policy.expiry_months);
+            let lot = NewLot { cause: Cause::Earn, points, base: Some(base), available_time, expire_time };
+            purse.add_above(&self.kit.ids, &lot, above, subject);
+        }
+        points
     }
 
     /// Takes back what a booking has earned by what was given back of it. Of the money that goes back, so much may be withheld at
@@ -163,22 +203,33 @@ impl Points {
         let earned = store::lot::of_booking(&**tx, booking).await?;
         let Some((member, _)) = earned.first() else { return Ok(ClawedBack::default()) };
         let policy = store::policy::find(&**tx).await?;
-        let now = self.now();
-        let mut before = store::purse::find_in(tx, *member, None, now).await?;
-        // Read again behind the lock: nothing may be left of them.
-        for (_, lot) in store::lot::of_booking(&**tx, booking).await? {
-            if before.lots.iter().all(|known| known.id != lot.id) {
-                before.lots.push(lot);
-            }
-        }
-        let expired = store::movement::expiries(&**tx, *member, booking).await?;
-        // Who has left earns no more: which month it was is all the same.
-        let zone = directory::zones(&**tx, &[*member]).await?.get(member).copied().unwrap_or(Tz::UTC);
+        let (before, expired, zone) = self.with_earned(tx, *member, booking).await?;
         let subject = Subject { booking: Some(booking), ..Subject::default() };
         let clawed = self.change_of(tx, &before, actor, |purse| {
             Ok(purse.claw_back(part, policy.claw_back, refund.minor, &expired, zone, &subject))
         });
         Ok(clawed.await?.value)
+    }
+
+    /// The wallet of a member, locked, with all that a booking has earned; what of that is on record as expired; and the time zone of
+    /// the member.
+    async fn with_earned(
+        &self,
+        tx: &Tx,
+        member: MemberId,
+        booking: BookingId,
+    ) -> Result<(Purse, Vec<Movement>, Tz), Error> {
+        let mut purse = store::purse::find_in(tx, member, None, self.now()).await?;
+        // Read behind the lock: nothing may be left of them.
+        for (_, lot) in store::lot::of_booking(&**tx, booking).await? {
+            if purse.lots.iter().all(|known| known.id != lot.id) {
+                purse.lots.push(lot);
+            }
+        }
+        let expired = store::movement::expiries(&**tx, member, booking).await?;
+        // Who has left is nowhere.
+        let zone = directory::zones(&**tx, &[member]).await?.get(&member).copied().unwrap_or(Tz::UTC);
+        Ok((purse, expired, zone))
     }
 
     /// What bookings have of their members' points.

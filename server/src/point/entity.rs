@@ -42,6 +42,7 @@ pub(super) mod lot {
         pub(in crate::point) points: i64,
         pub(in crate::point) remaining: i64,
         pub(in crate::point) base: Option<i64>,
+        pub(in crate::point) above: i64,
         pub(in crate::point) clawed: i64,
         pub(in crate::point) pending: bool,
         pub(in crate::point) available_time: DateTimeUtc,

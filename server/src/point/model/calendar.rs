@@ -1,6 +1,6 @@
 //! Days and months at the place of a member.
 
-use chrono::{Datelike, Days, Months, NaiveTime};
+use chrono::{Datelike, Days, Months, NaiveTime, TimeDelta};
 
 use crate::kit::clock::Time;
 use crate::kit::date::{self, Tz};
@@ -14,6 +14,15 @@ pub(in crate::point) fn end_of_day(zone: Tz, instant: Time, days: u16) -> Time {
 /// The end of the day that is some months behind that of an instant.
 pub(in crate::point) fn expiry_behind(zone: Tz, instant: Time, months: u16) -> Time {
     let last = date::local_date(zone, instant).checked_add_months(Months::new(u32::from(months)));
+    let next = last.and_then(|last| last.checked_add_days(Days::new(1)));
+    next.map_or(Time::MAX_UTC, |next| date::instant(zone, next, NaiveTime::MIN))
+}
+
+/// The end of the day on which points expire that can be spent from another moment on: they are good for as many days.
+pub(in crate::point) fn expiry_moved(zone: Tz, expiry: Time, (from, to): (Time, Time)) -> Time {
+    let days = date::local_date(zone, to) - date::local_date(zone, from);
+    // A day ends with the first moment of the next.
+    let last = date::local_date(zone, expiry - TimeDelta::milliseconds(1)).checked_add_signed(days);
     let next = last.and_then(|last| last.checked_add_days(Days::new(1)));
     next.map_or(Time::MAX_UTC, |next| date::instant(zone, next, NaiveTime::MIN))
 }

@@ -1,6 +1,7 @@
 //! What points are: wallets, lots, movements and spendings; pure.
 
 mod calendar;
+mod earned;
 mod policy;
 mod purse;
 mod take_back;
@@ -11,7 +12,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use uuid::Builder;
 
-pub(super) use self::calendar::{day_number, end_of_day, expiry_behind, month_number};
+pub(super) use self::calendar::{day_number, end_of_day, expiry_behind, expiry_moved, month_number};
 pub(super) use self::policy::{Campaign, ClawBack, Policy, Tier};
 pub use self::purse::GivenBack;
 pub(super) use self::purse::{NewLot, NotEnough, Purse, Subject};
@@ -183,6 +184,8 @@ pub(super) struct Lot {
     pub(super) points: i64,
     pub(super) remaining: i64,
     pub(super) base: Option<i64>,
+    /// What was paid below its base, and has given its own.
+    pub(super) above: i64,
     pub(super) clawed: i64,
     pub(super) pending: bool,
     pub(super) available_time: Time,

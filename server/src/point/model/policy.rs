@@ -99,6 +99,11 @@ impl Policy {
         (reached.last(), self.tiers.iter().find(|tier| tier.earned > earned))
     }
 
+    /// The policy for something that has earned so many already.
+    pub(in crate::point) fn beside(&self, earned: i64) -> Self {
+        Self { earn_cap: self.earn_cap.map(|cap| (cap - earned).max(0)), ..self.clone() }
+    }
+
     /// What an amount earns at a moment, in a month in which the member has earned something already.
     pub(in crate::point) fn earned(&self, base: i64, now: Time, month: i64, earnings: Tally) -> i64 {
         let on = self.campaigns.iter().filter(|campaign| campaign.start_time <= now && now < campaign.end_time);

@@ -173,6 +173,7 @@ impl Purse {
             points: new.points,
             remaining: new.points,
             base: new.base,
+            above: 0,
             clawed: 0,
             pending,
             available_time: new.available_time.max(self.now),

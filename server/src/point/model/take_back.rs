@@ -33,7 +33,8 @@ impl Lot {
     fn due_back(&self, part: Part, expired: i64) -> i64 {
         let keep = match (part, self.base) {
             (Part::Above(left), Some(base)) if base > 0 => {
-                let keep = i128::from(self.points) * i128::from(left.minor.clamp(0, base)) / i128::from(base);
+                let left = (left.minor - self.above).clamp(0, base);
+                let keep = i128::from(self.points) * i128::from(left) / i128::from(base);
                 i64::try_from(keep).unwrap_or(self.points)
             }
             _ => 0,
@@ -58,7 +59,7 @@ impl Purse {
         let Some(booking) = subject.booking else { return ClawedBack::default() };
         let (expired, month) = (self.expired(before), self.wallet.earnings.number);
         let (mut wanted, mut counted, mut pieces) = (0, 0, Vec::new());
-        for lot in self.lots.iter_mut().filter(|lot| lot.booking == Some(booking) && lot.cause == Cause::Earn.name()) {
+        for lot in self.lots.iter_mut().filter(|lot| lot.is_earned_by(booking)) {
             let due = lot.due_back(part, expired.get(&lot.id).copied().unwrap_or(0));
             let own = due.min(lot.remaining);
             (lot.clawed, lot.remaining) = (lot.clawed + due, lot.remaining - own);

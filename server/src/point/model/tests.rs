@@ -209,6 +209,8 @@ fn an_amount_earns_its_rate_and_no_more_than_the_caps() {
     assert_eq!(policy.earned(10_000, at(10), 1, none), 300);
     assert_eq!(policy.earned(10_000, at(20), 1, none), 100);
     assert_eq!(Policy { earn_cap: Some(7), ..policy.clone() }.earned(10_000, now, 1, none), 7);
+    let capped = Policy { earn_cap: Some(300), ..policy.clone() };
+    assert_eq!(capped.beside(180).earned(10_000, now, 1, none), 120, "of one booking");
     let monthly = Policy { monthly_earn_cap: Some(600), ..policy };
     let earned = Tally { number: 1, points: 450 };
     assert_eq!(monthly.earned(10_000, now, 1, earned), 150);
@@ -238,6 +240,7 @@ enum Step {
     Release(usize),
     GiveBack(usize, i64, Option<i64>),
     ClawBack(u128, ClawBack, i64),
+    PutOff(u128, i64),
     Wait(i64),
 }
 
@@ -257,6 +260,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..20_usize, 1..150_i64, proptest::option::of(1..20_i64))
             .prop_map(|(at, n, grace)| Step::GiveBack(at, n, grace)),
         (0..4_u128, policy, 0..9_000_i64).prop_map(|(booking, policy, left)| Step::ClawBack(booking, policy, left)),
+        (0..4_u128, 0..30_i64).prop_map(|(booking, hours)| Step::PutOff(booking, hours)),
         (1..15_i64).prop_map(Step::Wait),
     ]
 }
@@ -280,6 +284,10 @@ fn run(stage: &mut Stage, made: &mut Vec<SpendingId>, step: &Step) {
         }
         Step::ClawBack(number, policy, left) => {
             stage.claw_back(number, Part::Above(Money::won(left)), policy, 50);
+        }
+        Step::PutOff(number, hours) => {
+            let until = at(stage.hours + hours);
+            stage.step(|_, purse| purse.put_off(booking(number), until, Tz::UTC));
         }
         Step::Wait(hours) => {
             stage.wait(hours);

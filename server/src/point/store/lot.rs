@@ -19,6 +19,7 @@ impl From<Model> for Lot {
             points: row.points,
             remaining: row.remaining,
             base: row.base,
+            above: row.above,
             clawed: row.clawed,
             pending: row.pending,
             available_time: row.available_time,
@@ -39,6 +40,7 @@ pub(in crate::point) fn row(member: MemberId, lot: &Lot) -> Model {
         points: lot.points,
         remaining: lot.remaining,
         base: lot.base,
+        above: lot.above,
         clawed: lot.clawed,
         pending: lot.pending,
         available_time: lot.available_time,
@@ -120,13 +122,17 @@ pub(in crate::point) async fn settle(tx: &Tx, lots: &[&Lot]) -> Result<(), Error
 }
 
 /// Writes what has become of a lot, whose wallet is locked.
-pub(in crate::point) async fn update(tx: &Tx, lot: &Lot) -> Result<(), Error> {
-    Entity::update_many()
+pub(in crate::point) async fn update(tx: &Tx, before: &Lot, lot: &Lot) -> Result<(), Error> {
+    let mut update = Entity::update_many()
         .col_expr(Column::Remaining, Expr::value(lot.remaining))
         .col_expr(Column::Clawed, Expr::value(lot.clawed))
-        .col_expr(Column::Pending, Expr::value(lot.pending))
-        .filter(Column::Id.eq(lot.id.0))
-        .exec(&**tx)
-        .await?;
+        .col_expr(Column::Pending, Expr::value(lot.pending));
+    // They hardly ever move, and are in an index.
+    if (before.available_time, before.expire_time) != (lot.available_time, lot.expire_time) {
+        update = update
+            .col_expr(Column::AvailableTime, Expr::value(lot.available_time))
+            .col_expr(Column::ExpireTime, Expr::value(lot.expire_time));
+    }
+    update.filter(Column::Id.eq(lot.id.0)).exec(&**tx).await?;
     Ok(())
 }

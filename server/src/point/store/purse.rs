@@ -138,7 +138,7 @@ pub(in crate::point) async fn update(tx: &Tx, before: &Purse, after: &Purse) -> 
     for lot in &after.lots {
         match before.lots.iter().find(|known| known.id == lot.id) {
             None => new.push(lot),
-            Some(known) if known != lot => lot::update(tx, lot).await?,
+            Some(known) if known != lot => lot::update(tx, known, lot).await?,
             Some(_) => {}
         }
     }

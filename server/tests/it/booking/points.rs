@@ -9,11 +9,11 @@ use yeyak::proto::booking::v1::{
 };
 use yeyak::proto::common::v1::Money;
 use yeyak::proto::ledger::v1::GetAccountBalanceRequest;
-use yeyak::proto::payment::v1::{ListPaymentsRequest, Payment, RefundPaymentRequest};
+use yeyak::proto::payment::v1::{ListPaymentsRequest, Payment, PreparePaymentRequest, RefundPaymentRequest};
 use yeyak::proto::point::v1::earn_points_request::Amount;
 use yeyak::proto::point::v1::point_policy::ClawBack;
 use yeyak::proto::point::v1::{
-    EarnPointsRequest, ListPointLotsRequest, PointPolicy, SpendPointsRequest, UpdatePointPolicyRequest,
+    EarnPointsRequest, ListPointLotsRequest, PointLot, PointPolicy, SpendPointsRequest, UpdatePointPolicyRequest,
 };
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
@@ -57,8 +57,12 @@ impl Stage {
     }
 
     pub(super) async fn claw_back(&self, claw_back: ClawBack) {
-        let policy = PointPolicy { claw_back: claw_back.into(), ..Default::default() };
-        let update_mask = Some(prost_types::FieldMask { paths: vec!["claw_back".into()] });
+        self.policy(PointPolicy { claw_back: claw_back.into(), ..Default::default() }, &["claw_back"]).await;
+    }
+
+    pub(super) async fn policy(&self, policy: PointPolicy, fields: &[&str]) {
+        let paths = fields.iter().map(|field| (*field).to_owned()).collect();
+        let update_mask = Some(prost_types::FieldMask { paths });
         let update = UpdatePointPolicyRequest { point_policy: Some(policy), update_mask, ..Default::default() };
         self.admin.point_policies().update_point_policy(update).await.expect("changes");
     }
@@ -97,6 +101,12 @@ impl Stage {
         (balance.available_points, balance.pending_points, balance.reserved_points)
     }
 
+    /// What is left of what a booking has earned.
+    pub(super) async fn earned(&self, booking: &Booking) -> Vec<PointLot> {
+        let lots = self.member.points().list_point_lots(ListPointLotsRequest::default()).await.expect("lists").lots;
+        lots.into_iter().filter(|lot| lot.booking_id == booking.id).collect()
+    }
+
     pub(super) async fn ledger(&self, account: &str) -> i64 {
         let ask = GetAccountBalanceRequest { account: account.into(), currency_code: "KRW".into() };
         minor(&self.admin.ledger().get_account_balance(ask).await.expect("a balance").balance)
@@ -116,6 +126,17 @@ impl Stage {
         let quote_token = self.quote_change(booking, stay).await.token;
         let change = ChangeBookingRequest { id: booking.id.clone(), quote_token, ..Default::default() };
         self.member.bookings().change_booking(change).await.expect("moves")
+    }
+
+    /// Moves a paid booking to dates that cost more, which are paid first.
+    pub(super) async fn change_dearer(&self, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Booking {
+        let change_quote_token = self.quote_change(booking, stay).await.token;
+        let booking_id = booking.id.clone();
+        let prepare = PreparePaymentRequest { booking_id, change_quote_token, ..Default::default() };
+        let payment = self.member.payments().prepare_payment(prepare).await.expect("prepares");
+        let key = self.yeyak.press(&payment.checkout_url, "pay").await.expect("a key");
+        confirm(&self.member, &payment, key).await.expect("confirms");
+        self.look(booking).await
     }
 
     pub(super) async fn refund(&self, booking: &Booking, won: i64) -> Result<Payment, Error> {
@@ -145,9 +166,8 @@ async fn points_are_quoted_set_aside_spent_and_given_back() {
     assert_eq!(minor(&paid.amount), 170_000);
     // Of the money alone, once the stay is over.
     assert_eq!(stage.has().await, (20_000, 1_700, 0));
-    let lots = stage.member.points().list_point_lots(ListPointLotsRequest::default()).await.expect("lists").lots;
-    let earned = lots.iter().find(|lot| lot.booking_id == booking.id).expect("is earned");
-    assert_eq!(told(earned.available_time.as_ref()), "2026-04-03T03:00:00+00:00");
+    let earned = stage.earned(&booking).await;
+    assert_eq!(told(earned[0].available_time.as_ref()), "2026-04-03T03:00:00+00:00");
     stage.holds().await;
 
     let cancelled = cancel(&stage.member, &stage.look(&booking).await).await.expect("cancels");
