@@ -9,7 +9,6 @@ use crate::kit::tx::Tx;
 use crate::ledger::{self, Account, Cause, Transfer};
 use crate::payment::RefundId;
 use crate::point::Part;
-use crate::point::apply::Holder;
 
 /// What the platform pays points from.
 const POINTS: &str = "points";
@@ -54,10 +53,9 @@ impl Bookings {
         actor: &Actor,
     ) -> Result<(), Error> {
         if !before.is_settled() {
-            if before.points != after.points {
-                self.points.release(tx, before.id, actor).await?;
-                let holder = Holder { booking: after.id, member: after.member, until: after.expire_time };
-                self.points.reserve(tx, holder, after.points, actor).await?;
+            // It never holds more than before: other dates that cost more cost money.
+            if after.points < before.points {
+                self.points.reduce(tx, before.id, after.points, actor).await?;
             }
             return Ok(());
         }

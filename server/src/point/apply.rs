@@ -61,6 +61,13 @@ impl Points {
         if extended.await?.value { Ok(()) } else { Err(Error::lost(held.id)) }
     }
 
+    /// A booking needs fewer of the points that it holds: it keeps so many, and the others come back.
+    pub async fn reduce(&self, tx: &Tx, booking: BookingId, points: i64, actor: &Actor) -> Result<(), Error> {
+        let Some(held) = store::spending::of_booking(&**tx, booking).await? else { return Ok(()) };
+        let reduced = self.change(tx, held.member, Some(held.id), actor, |purse| Ok(purse.reduce(held.id, points)));
+        if reduced.await?.value { Ok(()) } else { Err(Error::lost(held.id)) }
+    }
+
     /// A booking is paid: the points that it holds are spent. How many there are.
     pub async fn commit(&self, tx: &Tx, booking: BookingId, actor: &Actor) -> Result<i64, Error> {
         let Some(held) = store::spending::of_booking(&**tx, booking).await? else { return Ok(0) };

@@ -4,6 +4,7 @@ mod calendar;
 mod earned;
 mod policy;
 mod purse;
+mod set_aside;
 mod take_back;
 #[cfg(test)]
 mod tests;

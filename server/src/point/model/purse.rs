@@ -123,7 +123,7 @@ impl Purse {
     }
 
     /// What is owed is paid by what is available, that which expires first.
-    fn pay_debt(&mut self) {
+    pub(super) fn pay_debt(&mut self) {
         let paid = self.wallet.owed.min(self.wallet.available);
         if paid > 0 {
             self.draw(paid);
@@ -235,54 +235,8 @@ impl Purse {
         Ok(spending)
     }
 
-    /// What is set aside is spent.
-    pub(in crate::point) fn commit(&mut self, id: SpendingId) -> Option<i64> {
-        let at = self.reserved(id)?;
-        let spending = self.spendings[at].clone();
-        self.wallet.reserved -= spending.points;
-        let subject = Subject { booking: spending.booking, ..Subject::default() };
-        self.record(Cause::Commit, (0, -spending.points), Vec::new(), Some(id), &subject, self.now);
-        self.close(at, State::Spent);
-        Some(spending.points)
-    }
-
-    /// What is set aside comes back to its lots.
-    pub(in crate::point) fn release(&mut self, id: SpendingId) -> Option<i64> {
-        let at = self.reserved(id)?;
-        let points = self.spendings[at].points;
-        self.put_back(at, self.now);
-        Some(points)
-    }
-
-    /// Moves the end of what is set aside.
-    pub(in crate::point) fn extend(&mut self, id: SpendingId, until: Option<Time>) -> bool {
-        let Some(at) = self.reserved(id) else { return false };
-        self.spendings[at].hold_expire_time = until;
-        self.spendings[at].update_time = self.now;
-        true
-    }
-
-    fn reserved(&self, id: SpendingId) -> Option<usize> {
-        self.spendings.iter().position(|spending| spending.id == id && spending.state == State::Reserved)
-    }
-
-    fn put_back(&mut self, at: usize, time: Time) {
-        let spending = self.spendings[at].clone();
-        self.wallet.reserved -= spending.points;
-        self.wallet.available += spending.points;
-        for piece in &spending.pieces {
-            self.refill(piece.lot, piece.points);
-        }
-        let subject = Subject { booking: spending.booking, ..Subject::default() };
-        let (id, pieces) = (Some(spending.id), spending.pieces.clone());
-        self.record(Cause::Release, (spending.points, -spending.points), pieces, id, &subject, time);
-        self.close(at, State::Released);
-        self.lapse(time);
-        self.pay_debt();
-    }
-
     /// What came back to lots whose time was over by then expires at once: it pays nothing.
-    fn lapse(&mut self, time: Time) {
+    pub(super) fn lapse(&mut self, time: Time) {
         for at in 0..self.lots.len() {
             if self.is_live(at) && self.lots[at].expire_time <= time {
                 self.expire(at, time);
@@ -290,14 +244,7 @@ impl Purse {
         }
     }
 
-    fn close(&mut self, at: usize, state: State) {
-        let spending = &mut self.spendings[at];
-        spending.state = state;
-        spending.hold_expire_time = None;
-        spending.update_time = self.now;
-    }
-
-    fn refill(&mut self, id: LotId, points: i64) {
+    pub(super) fn refill(&mut self, id: LotId, points: i64) {
         let lot = self.lots.iter_mut().find(|lot| lot.id == id);
         lot.expect("the lots of a spending are loaded with it").remaining += points;
     }

@@ -196,6 +196,30 @@ fn what_is_set_aside_comes_back_once_and_by_itself_when_its_time_is_over() {
     stage.check();
 }
 
+/// Guard: what stays set aside is not let go of: what is over of it stays good, and no debt takes it.
+#[test]
+fn fewer_points_are_set_aside_without_those_that_stay_coming_back() {
+    let mut stage = Stage::new();
+    let (soon, late) = (stage.earn(60, 2), stage.earn_later(100, 0, 48, &of(1)));
+    let held = stage.reserve(130, 10).expect("is there");
+    stage.wait(3);
+    assert_eq!(stage.claw_back(1, Part::Whole, ClawBack::Negative, 0).owed, 70);
+
+    assert!(stage.step(|_, purse| purse.reduce(held.id, 70)));
+
+    let kept = stage.purse.spendings[0].clone();
+    let pieces: Vec<_> = kept.pieces.iter().map(|piece| (piece.lot, piece.points)).collect();
+    assert_eq!((kept.points, kept.state, pieces), (70, State::Reserved, vec![(soon, 60), (late, 10)]));
+    let wallet = &stage.purse.wallet;
+    assert_eq!((wallet.available, wallet.reserved, wallet.owed), (0, 70, 10), "the 60 that came back pay the debt");
+    stage.check();
+    assert!(stage.step(|_, purse| purse.reduce(held.id, 90)), "no more are set aside");
+    assert!(stage.step(|_, purse| purse.reduce(held.id, 0)));
+    assert_eq!((stage.purse.wallet.available, stage.purse.wallet.reserved, stage.purse.wallet.owed), (0, 0, 0));
+    assert!(!stage.step(|_, purse| purse.reduce(held.id, 0)), "they are no longer");
+    stage.check();
+}
+
 #[test]
 fn an_amount_earns_its_rate_and_no_more_than_the_caps() {
     let now = start();
@@ -238,6 +262,7 @@ enum Step {
     Reserve(i64, i64),
     Commit(usize),
     Release(usize),
+    Reduce(usize, i64),
     GiveBack(usize, i64, Option<i64>),
     ClawBack(u128, ClawBack, i64),
     PutOff(u128, i64),
@@ -257,6 +282,7 @@ fn step() -> impl Strategy<Value = Step> {
         (1..150_i64, 1..20_i64).prop_map(|(points, hours)| Step::Reserve(points, hours)),
         (0..20_usize).prop_map(Step::Commit),
         (0..20_usize).prop_map(Step::Release),
+        (0..20_usize, 0..100_i64).prop_map(|(at, points)| Step::Reduce(at, points)),
         (0..20_usize, 1..150_i64, proptest::option::of(1..20_i64))
             .prop_map(|(at, n, grace)| Step::GiveBack(at, n, grace)),
         (0..4_u128, policy, 0..9_000_i64).prop_map(|(booking, policy, left)| Step::ClawBack(booking, policy, left)),
@@ -278,6 +304,9 @@ fn run(stage: &mut Stage, made: &mut Vec<SpendingId>, step: &Step) {
         }
         Step::Release(at) => {
             named(made, at).map(|id| stage.step(|_, purse| purse.release(id)));
+        }
+        Step::Reduce(at, points) => {
+            named(made, at).map(|id| stage.step(|_, purse| purse.reduce(id, points)));
         }
         Step::GiveBack(at, points, grace) => {
             named(made, at).map(|id| stage.give_back(id, points, grace));

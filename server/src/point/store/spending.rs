@@ -119,6 +119,7 @@ pub(in crate::point) async fn insert(tx: &Tx, spending: &Spending) -> Result<(),
 pub(in crate::point) async fn update(tx: &Tx, before: State, spending: &Spending) -> Result<(), Error> {
     let written = Entity::update_many()
         .col_expr(Column::State, Expr::value(spending.state.name()))
+        .col_expr(Column::Points, Expr::value(spending.points))
         .col_expr(Column::GivenBack, Expr::value(spending.given_back))
         .col_expr(Column::Pieces, Expr::value(json(&spending.pieces)?))
         .col_expr(Column::HoldExpireTime, Expr::value(spending.hold_expire_time))

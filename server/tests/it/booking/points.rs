@@ -19,11 +19,12 @@ use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
 use yeyak::{Client, Error, ErrorReason};
 use yeyak_server::backend::provider::simulator::Fault;
+use yeyak_server::kit::clock::Clock;
 use yeyak_server::kit::crash::How;
 
 use crate::harness::{Yeyak, id_of};
 use crate::place::{Place, Plan, cancel, confirm, date, get, is, minor, nights, pay, prepare, take};
-use crate::point::desk::{balance, told};
+use crate::point::desk::{balance, stamp, told};
 
 pub(super) struct Stage {
     pub(super) yeyak: Yeyak,
@@ -48,6 +49,14 @@ impl Stage {
     pub(super) async fn earn(&self, points: i64) {
         let (member_id, amount) = (self.id.clone(), Some(Amount::Points(points)));
         let earn = EarnPointsRequest { member_id, amount, ..Default::default() };
+        self.admin.points().earn_points(earn).await.expect("earns");
+    }
+
+    /// Points that are good for some time.
+    pub(super) async fn earn_for(&self, points: i64, time: TimeDelta) {
+        let (member_id, amount) = (self.id.clone(), Some(Amount::Points(points)));
+        let expire_time = stamp(self.yeyak.clock.now() + time);
+        let earn = EarnPointsRequest { member_id, amount, expire_time, ..Default::default() };
         self.admin.points().earn_points(earn).await.expect("earns");
     }
 

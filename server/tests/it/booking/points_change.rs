@@ -1,5 +1,6 @@
 //! The points of bookings that move to other dates.
 
+use chrono::TimeDelta;
 use yeyak::proto::booking::v1::booking::State;
 use yeyak::proto::point::v1::PointPolicy;
 
@@ -46,6 +47,24 @@ async fn a_held_booking_that_points_pay_whole_at_other_dates_is_paid_with_nothin
     confirm(&stage.member, &payment, "nothing".into()).await.expect("confirms");
 
     assert!(is(&stage.look(&shorter).await, State::Confirmed));
+    assert_eq!(stage.has().await, (50_000, 0, 0));
+    stage.holds().await;
+}
+
+/// Guard: what a hold needs still is not let go of meanwhile: what has ended since it was set aside would not come back.
+#[tokio::test]
+async fn a_held_booking_keeps_points_that_have_ended_since_they_were_set_aside() {
+    let stage = stage(Plan { rooms: 3, ..Plan::default() }).await;
+    stage.earn_for(100_000, TimeDelta::minutes(5)).await;
+    let held = stage.hold(150_000).await;
+    stage.yeyak.clock.advance(TimeDelta::minutes(6));
+
+    let shorter = stage.change(&held, nights(1, 1)).await;
+
+    assert_eq!((shorter.points, stage.has().await), (PRICE, (50_000, 0, PRICE)));
+    stage.yeyak.check().await;
+    let payment = prepare(&stage.member, &shorter).await;
+    confirm(&stage.member, &payment, "nothing".into()).await.expect("confirms");
     assert_eq!(stage.has().await, (50_000, 0, 0));
     stage.holds().await;
 }
