@@ -37,6 +37,6 @@ impl Points {
 
     async fn earned_of_late(&self, member: MemberId) -> Result<i64, Error> {
         let since = self.now().checked_sub_months(WINDOW).unwrap_or(Time::UNIX_EPOCH);
-        Ok(store::movement::earned(self.kit.db.read(), member, since).await?.max(0))
+        store::lot::earned(self.kit.db.read(), member, since).await
     }
 }

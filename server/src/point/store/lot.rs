@@ -1,9 +1,10 @@
 //! Lots.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, DatabaseBackend, IntoActiveModel, QueryOrder, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, FromQueryResult, IntoActiveModel, QueryOrder, Statement};
 
 use crate::error::Error;
+use crate::kit::clock::Time;
 use crate::kit::id::{BookingId, MemberId};
 use crate::kit::tx::{Tx, among};
 use crate::point::entity::lot::{Column, Entity, Model};
@@ -96,6 +97,23 @@ pub(in crate::point) async fn of_booking(
 ) -> Result<Vec<(MemberId, Lot)>, Error> {
     let rows = Entity::find().filter(Column::BookingId.eq(booking.0)).order_by_asc(Column::Id).all(conn).await?;
     Ok(rows.into_iter().map(|row| (MemberId(row.member_id), row.into())).collect())
+}
+
+/// What bookings have earned a member since a moment, less what was taken back of those very points: out of the wallet, as a debt,
+/// from a refund, or not at all.
+pub(in crate::point) async fn earned(conn: &impl ConnectionTrait, member: MemberId, since: Time) -> Result<i64, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        earned: i64,
+    }
+    // A member's lots that are used up are in no index but that of bookings.
+    let select = "SELECT CAST(coalesce(sum(points - clawed), 0) AS BIGINT) AS earned FROM point_lot \
+                  WHERE booking_id IS NOT NULL AND cause = 'EARN' AND create_time >= $2 AND booking_id IN \
+                    (SELECT booking_id FROM point_movement \
+                     WHERE member_id = $1 AND cause = 'EARN' AND create_time >= $2)";
+    let statement =
+        Statement::from_sql_and_values(conn.get_database_backend(), select, [member.0.into(), since.into()]);
+    Ok(Row::find_by_statement(statement).one(conn).await?.map_or(0, |row| row.earned))
 }
 
 /// Writes new lots.

@@ -1,7 +1,7 @@
 //! What moved wallets: rows are inserted and read, and nothing else.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,18 +90,6 @@ pub(in crate::point) async fn insert(tx: &Tx, recorded: &[Recorded], actor: &str
         Entity::insert_many(some.to_vec()).exec_without_returning(&**tx).await?;
     }
     Ok(())
-}
-
-/// What bookings have earned a member since a moment, less what was taken back of it.
-pub(in crate::point) async fn earned(conn: &impl ConnectionTrait, member: MemberId, since: Time) -> Result<i64, Error> {
-    let sum = Entity::find()
-        .select_only()
-        .expr_as(Column::Amount.sum().cast_as("bigint"), "sum")
-        .filter(Column::MemberId.eq(member.0))
-        .filter(Column::BookingId.is_not_null())
-        .filter(Column::Cause.is_in([Cause::Earn.name(), Cause::ClawBack.name()]))
-        .filter(Column::CreateTime.gte(since));
-    Ok(sum.into_tuple::<Option<i64>>().one(conn).await?.flatten().unwrap_or(0))
 }
 
 /// What expired of the points that a booking has brought a member.

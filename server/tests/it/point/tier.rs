@@ -8,6 +8,11 @@ use yeyak::proto::coupon::v1::coupon_parameter::Value;
 use yeyak::proto::coupon::v1::coupon_policy::Issuing;
 use yeyak::proto::coupon::v1::{CouponParameter, CouponPolicy, CouponTerm, CouponTexts};
 use yeyak::proto::point::v1::{GetPointTierRequest, PointPolicy, PointTier, PointTierRule};
+use yeyak_server::kit::caller::Actor;
+use yeyak_server::kit::id::BookingId;
+use yeyak_server::kit::money::Money;
+use yeyak_server::kit::tx::Tx;
+use yeyak_server::point::{ClawedBack, Part};
 
 use super::desk::Desk;
 use crate::coupon::desk::{grant, policy, refused, terms};
@@ -62,6 +67,43 @@ async fn a_tier_is_what_bookings_have_earned_of_late_and_opens_coupons() {
     quote(&desk, &place, &coupon.id).await.expect("is theirs now");
     desk.yeyak.clock.advance(TimeDelta::days(367));
     assert_eq!(tier(&desk).await.name, "");
+}
+
+impl Desk {
+    /// A booking that earns points, which can be spent a month later.
+    async fn earn_by_booking(&self, points: i64) -> BookingId {
+        let (platform, actor) = (&self.yeyak.platform, Actor::job("test"));
+        let whose = (BookingId::new(&platform.kit.ids, self.now()), self.id.parse().expect("an id"));
+        let (base, from) = (Money::won(points * 100), self.now() + TimeDelta::days(30));
+        let earn = async |tx: Tx| platform.points.earn_pending(&tx, whose, base, from, &actor).await;
+        assert_eq!(platform.kit.db.write(earn).await.expect("earns"), points);
+        whose.0
+    }
+
+    async fn take_back(&self, booking: BookingId, refund: i64) -> ClawedBack {
+        let (platform, actor, refund) = (&self.yeyak.platform, Actor::job("test"), Money::won(refund));
+        let take = async |tx: Tx| platform.points.claw_back(&tx, booking, Part::Whole, refund, &actor).await;
+        platform.kit.db.write(take).await.expect("takes back")
+    }
+}
+
+/// Guard: of what counts, what was taken back of itself is taken off, whatever that was taken out of.
+#[tokio::test]
+async fn a_tier_loses_what_was_taken_back_of_what_it_counts_and_nothing_else() {
+    let desk = Desk::new().await;
+    let old = desk.earn_by_booking(3_000).await;
+    desk.yeyak.clock.advance(TimeDelta::days(360));
+    let new = desk.earn_by_booking(2_000).await;
+    desk.yeyak.clock.advance(TimeDelta::days(10));
+
+    assert_eq!(desk.take_back(old, 0).await.taken, 3_000);
+
+    assert_eq!(tier(&desk).await.earned_points, 2_000, "the other was earned too long ago to count");
+    desk.yeyak.clock.advance(TimeDelta::days(25));
+    desk.spend(2_000).await.expect("spends");
+    assert_eq!(desk.take_back(new, 5_000).await.withheld, 2_000);
+    assert_eq!(tier(&desk).await.earned_points, 0, "nothing was taken out of the wallet");
+    desk.yeyak.check().await;
 }
 
 #[tokio::test]
