@@ -75,14 +75,11 @@ impl Purse {
         pieces.extend(self.draw(others));
         let missing = wanted - others;
         let taken = pieces.iter().map(|piece| piece.points).sum();
-        let back = match policy {
-            ClawBack::Negative => ClawedBack { taken, owed: missing, ..ClawedBack::default() },
-            ClawBack::FromRefund => {
-                let withheld = missing.min(refund.max(0));
-                ClawedBack { taken, withheld, written_off: missing - withheld, ..ClawedBack::default() }
-            }
-            ClawBack::WriteOff => ClawedBack { taken, written_off: missing, ..ClawedBack::default() },
-        };
+        let withheld = if policy == ClawBack::FromRefund { missing.min(refund.max(0)) } else { 0 };
+        // What is only set aside is not spent: the wallet owes it, and has it when it comes back.
+        let aside = (self.wallet.reserved - self.wallet.owed).max(0);
+        let owed = if policy == ClawBack::Negative { missing } else { aside.min(missing - withheld) };
+        let back = ClawedBack { taken, owed, withheld, written_off: missing - withheld - owed };
         // What was written off stays earned.
         let earnings = &mut self.wallet.earnings;
         earnings.points = (earnings.points - (counted - back.written_off).max(0)).max(0);

@@ -27,6 +27,32 @@ fn what_was_earned_and_spent_is_taken_back_as_the_policy_says() {
     }
 }
 
+/// The exploit: set aside for something that is never paid while what earned it is given back.
+#[test]
+fn what_was_earned_and_is_only_set_aside_is_not_written_off() {
+    let outcomes = [
+        (ClawBack::WriteOff, ClawedBack { taken: 30, owed: 50, written_off: 20, ..ClawedBack::default() }),
+        (ClawBack::FromRefund, ClawedBack { taken: 30, owed: 30, withheld: 40, written_off: 0 }),
+    ];
+    for (policy, expected) in outcomes {
+        let mut stage = Stage::new();
+        stage.earn_later(100, 0, 100, &of(1));
+        stage.earn_later(10, 0, 100, &of(2));
+        stage.spend(30).expect("is there");
+        stage.reserve(50, 5).expect("is there");
+
+        let clawed = stage.claw_back(1, Part::Whole, policy, 40);
+
+        assert_eq!(clawed, expected);
+        let twice = stage.claw_back(2, Part::Whole, policy, 0);
+        assert_eq!(twice.owed, (50 - expected.owed).min(10), "what is set aside pays once");
+        stage.check();
+        let wallet = stage.wait(5);
+        assert_eq!((wallet.available, wallet.reserved, wallet.owed), (50 - expected.owed - twice.owed, 0, 0));
+        stage.check();
+    }
+}
+
 #[test]
 fn a_part_that_was_given_back_takes_its_part_of_what_was_earned() {
     let mut stage = Stage::new();
