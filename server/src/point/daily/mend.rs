@@ -71,6 +71,8 @@ fn put_right(before: &Purse, moved: Moved) -> Option<Purse> {
     let mut after = before.clone();
     let wallet = &mut after.wallet;
     (wallet.available, wallet.pending, wallet.reserved) = (held - pending, pending, moved.reserved);
+    // The wallet may be an older copy: its next movement has a number of its own, and who was told of a version is shown it.
+    (wallet.movement_count, wallet.version) = (moved.number, wallet.version.max(moved.version));
     let agree = wallet.balance() == moved.held && wallet.reserved == reservations;
     let is_possible = wallet.reserved >= 0 && (wallet.owed == 0 || wallet.available == 0);
     (agree && is_possible).then_some(after)

@@ -159,13 +159,14 @@ pub(super) async fn forget_balances(db: &Db, until: Date) -> Result<bool, Error>
     db.write(delete).await
 }
 
-/// Notes the wallets of a chunk that differ from their lots, their movements or their reservations, in place of those that were
-/// noted for the day and are not put right; which they are, in the order of their ids.
+/// Notes the wallets of a chunk that differ from their lots, their movements, the last number of these or their reservations, in
+/// place of those that were noted for the day and are not put right; which they are, in the order of their ids.
 pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<Vec<MemberId>, Error> {
     let forget =
         "DELETE FROM point_difference WHERE member_id > $1 AND member_id <= $2 AND run_date = $3 AND NOT repaired";
     tx.execute_raw(statement(&**tx, forget, [from.into(), to.into(), date.into()])).await?;
-    // Four scans of a range and one sum over all: a join of sums would rest on a guess of how many there are.
+    // Four scans of a range and one sum over all: a join of sums would rest on a guess of how many there are. The last number of a
+    // wallet's movements is in the index that they are summed from.
     let insert = "
 INSERT INTO point_difference
   (run_date, member_id, held, pending, reserved, owed, lots_held, lots_pending, moved, moved_reserved, reservations, repaired)
@@ -174,21 +175,21 @@ SELECT $3, member_id, CAST(sum(held) AS BIGINT), CAST(sum(pending) AS BIGINT), C
   CAST(sum(moved_reserved) AS BIGINT), CAST(sum(reservations) AS BIGINT), $4
 FROM (
   SELECT member_id, available + pending AS held, pending, reserved, owed, 0 AS lots_held, 0 AS lots_pending, 0 AS moved,
-    0 AS moved_reserved, 0 AS reservations
+    0 AS moved_reserved, 0 AS reservations, -movement_count AS number
   FROM point_wallet WHERE member_id > $1 AND member_id <= $2
   UNION ALL
-  SELECT member_id, 0, 0, 0, 0, remaining, CASE WHEN pending THEN remaining ELSE 0 END, 0, 0, 0
+  SELECT member_id, 0, 0, 0, 0, remaining, CASE WHEN pending THEN remaining ELSE 0 END, 0, 0, 0, 0
   FROM point_lot WHERE remaining > 0 AND member_id > $1 AND member_id <= $2
   UNION ALL
-  SELECT member_id, 0, 0, 0, 0, 0, 0, amount, held, 0
+  SELECT member_id, 0, 0, 0, 0, 0, 0, amount, held, 0, number
   FROM point_movement WHERE member_id > $1 AND member_id <= $2
   UNION ALL
-  SELECT member_id, 0, 0, 0, 0, 0, 0, 0, 0, points
+  SELECT member_id, 0, 0, 0, 0, 0, 0, 0, 0, points, 0
   FROM point_spending WHERE state = 'RESERVED' AND member_id > $1 AND member_id <= $2
 ) AS parts
 GROUP BY member_id
 HAVING sum(held) <> sum(lots_held) OR sum(pending) <> sum(lots_pending) OR sum(held) - sum(owed) <> sum(moved)
-  OR sum(reserved) <> sum(moved_reserved) OR sum(reserved) <> sum(reservations)
+  OR sum(reserved) <> sum(moved_reserved) OR sum(reserved) <> sum(reservations) OR min(number) + max(number) <> 0
 ON CONFLICT (run_date, member_id) DO UPDATE SET held = excluded.held, pending = excluded.pending, reserved = excluded.reserved,
   owed = excluded.owed, lots_held = excluded.lots_held, lots_pending = excluded.lots_pending, moved = excluded.moved,
   moved_reserved = excluded.moved_reserved, reservations = excluded.reservations, repaired = excluded.repaired
@@ -222,29 +223,37 @@ pub(super) async fn differing_count(conn: &impl ConnectionTrait, date: Date) -> 
     Ok(found.map_or(0, |row| row.number))
 }
 
-/// What the movements of a wallet add up to.
+/// What the movements of a wallet add up to, and where they have come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moved {
     pub(super) held: i64,
     pub(super) reserved: i64,
+    pub(super) number: i64,
+    pub(super) version: i64,
 }
 
-/// What the movements of wallets add up to, of those that have any.
+/// What the movements of wallets add up to and where they have come, of those that have any.
 pub(super) async fn moved(tx: &Tx, members: &[MemberId]) -> Result<HashMap<MemberId, Moved>, Error> {
     #[derive(FromQueryResult)]
     struct Row {
         member_id: Uuid,
         held: i64,
         reserved: i64,
+        number: i64,
+        version: i64,
     }
     let select = format!(
-        "SELECT member_id, CAST(sum(amount) AS BIGINT) AS held, CAST(sum(held) AS BIGINT) AS reserved \
+        "SELECT member_id, CAST(sum(amount) AS BIGINT) AS held, CAST(sum(held) AS BIGINT) AS reserved, \
+           max(number) AS number, max(version) AS version \
          FROM point_movement WHERE member_id IN ({}) GROUP BY member_id",
         places(1, members.len())
     );
     let values = members.iter().map(|member| Value::from(member.0));
     let rows = Row::find_by_statement(statement(&**tx, &select, values)).all(&**tx).await?;
-    let moved = |row: Row| (MemberId(row.member_id), Moved { held: row.held, reserved: row.reserved });
+    let moved = |row: Row| {
+        let Row { member_id, held, reserved, number, version } = row;
+        (MemberId(member_id), Moved { held, reserved, number, version })
+    };
     Ok(rows.into_iter().map(moved).collect())
 }
 

@@ -292,6 +292,29 @@ async fn a_wallet_whose_reservation_is_lost_is_told_and_left_as_it_is() {
     assert_eq!(desk.lines(found).await, ["120 120 0"]);
 }
 
+/// Guard: a wallet of an older copy is put right with where its movements have come: the number of the next is none that there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_was_restored_from_an_older_copy_moves_again_once_it_is_put_right() {
+    let desk = Desk::new().await;
+    desk.earn_until(500, desk.now() + TimeDelta::hours(6)).await;
+    let spent = desk.spend(200).await.expect("spends");
+    let told = desk.cancel(&spent, 200).await.expect("gives back").balance_version;
+    // As it was before that: it held as much.
+    desk.execute("UPDATE point_wallet SET version = 1, movement_count = 1").await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+
+    desk.run("2026-03-02").await;
+    let found = desk.counts("2026-03-02").await;
+    assert_eq!((found.differences, found.moved), (1, 0), "it is left as it is, and stops nothing");
+    desk.try_run(Order { repair: true, ..Order::of(day("2026-03-02")) }).await.expect("runs");
+
+    assert_eq!(desk.counts("2026-03-02").await.repaired, 1);
+    assert!(desk.balance().await.balance_version > told);
+    assert_eq!(desk.earn(100).await.number, 5, "behind the expiry");
+    assert_eq!(desk.available().await, 100);
+    desk.yeyak.check().await;
+}
+
 /// Guard: what a run found before it was killed is put right too, by one that goes on with it and is asked to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_goes_on_puts_right_what_was_found_before() {
