@@ -2,12 +2,13 @@
 //!
 //! What time does is done when it is read, so that what is kept stays right for as long as nothing is written. Who writes keeps
 //! what was written; an older wallet never replaces a newer one. Who has been told of a version asks for it, and is not shown an
-//! older one.
+//! older one. One that was last known to be right a while ago is compared with its row before it is shown.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +20,15 @@ use crate::kit::id::MemberId;
 use crate::kit::page::Page;
 use crate::kit::tx::Commit;
 
-/// For how long a wallet is kept. It is how long one may be out of date, to who asks for no version, where the word of a change was
-/// lost.
-pub(super) const LIFE: Duration = Duration::from_secs(3600);
+/// For how long a wallet is kept that was read or written.
+const LIFE: Duration = Duration::from_secs(3600);
+/// For how long one is kept that the daily run has put here, or that was compared with its row: until the next run, and a while longer.
+const DAY: Duration = Duration::from_secs(26 * 3600);
+/// For how long a wallet is taken to be right: how long one may be out of date, to who asks for no version, where the word of a
+/// change was lost.
+const TRUST: TimeDelta = TimeDelta::hours(1);
+/// The same where there is no word of what other processes write.
+const TRUST_UNTOLD: TimeDelta = TimeDelta::seconds(3);
 /// How many wallets are on their way to the cache at once.
 const AT_ONCE: usize = 64;
 /// Wallets of more lots are read from the tables.
@@ -47,24 +54,38 @@ struct Kept {
     wallet: Wallet,
     lots: Vec<Lot>,
     spendings: Vec<Spending>,
+    /// When it was known to be so.
+    known_time: Time,
+}
+
+/// A wallet that is kept.
+#[derive(Debug)]
+pub(super) struct AtHand {
+    pub(super) purse: Purse,
+    /// Whether that was so lately that nobody need be asked.
+    pub(super) is_trusted: bool,
 }
 
 /// The wallets at hand.
 #[derive(Clone, Debug)]
 pub(super) struct Wallets {
     cache: Arc<dyn Cache>,
+    trust: TimeDelta,
 }
 
 impl Wallets {
-    pub(super) fn new(cache: Arc<dyn Cache>) -> Self {
-        Self { cache }
+    /// Kept in a cache. Wallets may be changed by this process alone, or by others.
+    pub(super) fn new(cache: Arc<dyn Cache>, others: bool) -> Self {
+        let trust = if others && !cache.is_shared() { TRUST_UNTOLD } else { TRUST };
+        Self { cache, trust }
     }
 
     /// A wallet that is kept, not older than a version.
-    pub(super) async fn get(&self, member: MemberId, least: i64, now: Time) -> Option<Purse> {
+    pub(super) async fn get(&self, member: MemberId, least: i64, now: Time) -> Option<AtHand> {
         let entry = self.cache.get(&key(member)).await.filter(|entry| entry.version >= least)?;
-        let Kept { wallet, lots, spendings } = serde_json::from_slice(&entry.value).ok()?;
-        Some(Purse::new(wallet, lots, spendings, now))
+        let Kept { wallet, lots, spendings, known_time } = serde_json::from_slice(&entry.value).ok()?;
+        let is_trusted = now - known_time < self.trust;
+        Some(AtHand { purse: Purse::new(wallet, lots, spendings, now), is_trusted })
     }
 
     /// Keeps a wallet, unless a newer one is.
@@ -72,8 +93,12 @@ impl Wallets {
         self.put_for(purse, LIFE).await;
     }
 
-    /// Keeps wallets for a while, each unless a newer one is kept.
-    pub(super) async fn put_all(&self, purses: &[Purse], life: Duration) {
+    /// Keeps wallets until the next daily run, each unless a newer one is kept.
+    pub(super) async fn put_for_day(&self, purses: &[Purse]) {
+        self.put_all(purses, DAY).await;
+    }
+
+    async fn put_all(&self, purses: &[Purse], life: Duration) {
         let keep = |purse| self.put_for(purse, life);
         stream::iter(purses).for_each_concurrent(AT_ONCE, keep).await;
     }
@@ -115,7 +140,7 @@ impl Wallets {
         if lots.len() > LOTS {
             return self.forget(purse).await;
         }
-        let kept = Kept { wallet: purse.wallet.clone(), lots, spendings };
+        let kept = Kept { wallet: purse.wallet.clone(), lots, spendings, known_time: purse.now() };
         match serde_json::to_vec(&kept) {
             Ok(value) => self.cache.put(&key(member), version, Bytes::from(value), life).await,
             Err(_) => self.forget(purse).await,
@@ -137,10 +162,10 @@ mod tests {
     #[tokio::test]
     async fn an_older_wallet_never_replaces_a_newer_one_and_is_not_shown_to_who_knows_better() {
         let yeyak = Harness::new().await;
-        let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())));
+        let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())), false);
         let (member, now) = (MemberId(Uuid::from_u128(1)), yeyak.clock.now());
         let mut old = Purse::new(Wallet::empty(member), Vec::new(), Vec::new(), now);
-        let (cause, available_time, expire_time) = (Cause::Earn, now, now + chrono::TimeDelta::days(1));
+        let (cause, available_time, expire_time) = (Cause::Earn, now, now + TimeDelta::days(1));
         let lot = NewLot { cause, points: 10, base: None, available_time, expire_time };
         old.add(&Ids::seeded(1), &lot, &Subject::default());
         old.seal();
@@ -151,19 +176,35 @@ mod tests {
         wallets.put(&new).await;
         wallets.put(&old).await;
 
-        let kept = wallets.get(member, 2, now).await.expect("is kept");
+        let kept = wallets.get(member, 2, now).await.expect("is kept").purse;
         assert_eq!((kept.wallet.version, kept.wallet.available, kept.lots.len()), (2, 6, 1));
         assert!(wallets.get(member, 3, now).await.is_none());
-        let mut later = wallets.get(member, 0, now + chrono::TimeDelta::days(1)).await.expect("is kept");
+        let mut later = wallets.get(member, 0, now + TimeDelta::days(1)).await.expect("is kept").purse;
         later.settle();
         assert_eq!(later.wallet.available, 0, "its time is over at read");
+    }
+
+    /// Guard: for how long what nobody tells of may be shown, by who else writes.
+    #[tokio::test]
+    async fn a_wallet_is_trusted_for_an_hour_and_for_seconds_where_others_write_that_tell_nothing() {
+        let yeyak = Harness::new().await;
+        let (member, now) = (MemberId(Uuid::from_u128(1)), yeyak.clock.now());
+        for (others, seconds) in [(false, 3600), (true, 3)] {
+            let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())), others);
+            wallets.put_for_day(&[Purse::new(Wallet::empty(member), Vec::new(), Vec::new(), now)]).await;
+
+            for (after, trusted) in [(0, true), (seconds - 1, true), (seconds, false), (80_000, false)] {
+                let found = wallets.get(member, 0, now + TimeDelta::seconds(after)).await.expect("is kept");
+                assert_eq!(found.is_trusted, trusted, "{after} seconds later");
+            }
+        }
     }
 
     /// Guard: a wallet is kept behind a commit that was done; where nobody knows, neither it nor the one before is.
     #[tokio::test]
     async fn a_wallet_that_may_never_have_been_is_not_shown() {
         let yeyak = Harness::new().await;
-        let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())));
+        let wallets = Wallets::new(Arc::new(MemoryCache::new(yeyak.clock.clone())), false);
         let (member, now) = (MemberId(Uuid::from_u128(1)), yeyak.clock.now());
         let at = |version| {
             let wallet = Wallet { version, ..Wallet::empty(member) };
@@ -174,9 +215,9 @@ mod tests {
 
         wallets.written(&at(2), Commit::Unknown).await;
 
-        assert_eq!(wallets.get(member, 0, now).await, None);
+        assert!(wallets.get(member, 0, now).await.is_none());
         wallets.put(&at(1)[0]).await;
-        assert_eq!(wallets.get(member, 0, now).await, None, "it may be older than what is there");
+        assert!(wallets.get(member, 0, now).await.is_none(), "it may be older than what is there");
         wallets.put(&at(2)[0]).await;
         assert!(wallets.get(member, 2, now).await.is_some(), "who has read it knows");
     }

@@ -65,8 +65,8 @@ impl Points {
         // One that was never written may be nobody's.
         let least_of_another = least.max(1);
         let kept = match member == caller.id {
-            true => self.wallets.get(member, least, self.now()).await,
-            false if caller.is_admin() => self.wallets.get(member, least_of_another, self.now()).await,
+            true => self.at_hand(member, least).await?,
+            false if caller.is_admin() => self.at_hand(member, least_of_another).await?,
             false => None,
         };
         let mut purse = match kept {

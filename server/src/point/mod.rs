@@ -57,7 +57,8 @@ pub struct Points {
 impl Points {
     /// Points kept in the kit's database, and at hand in this cache. Work that outlives its caller runs in these tasks.
     pub fn new(kit: Kit, cache: Arc<dyn Cache>, tasks: TaskTracker) -> Self {
-        Self { kit, wallets: Wallets::new(cache), tasks, jobs: None }
+        let wallets = Wallets::new(cache, kit.db.is_shared());
+        Self { kit, wallets, tasks, jobs: None }
     }
 
     /// With runs of jobs kept in a database of their own.

@@ -1,8 +1,10 @@
 //! What is read of points: as of now, whatever was written down.
 
+use std::slice;
+
 use uuid::Uuid;
 
-use super::cache::history_key;
+use super::cache::{AtHand, history_key};
 use super::model::{Lot, Piece, Purse, Wallet};
 use super::store::movement::{Recorded, Wanted};
 use super::{Points, store};
@@ -45,6 +47,22 @@ impl Points {
         let purse = self.stored(member).await?;
         self.wallets.put(&purse).await;
         Ok(purse)
+    }
+
+    /// The wallet of a member that is at hand, not older than a version. One that may have changed since, though nobody told, is
+    /// compared with its row.
+    pub(super) async fn at_hand(&self, member: MemberId, least: i64) -> Result<Option<Purse>, Error> {
+        let found = self.wallets.get(member, least, self.now()).await;
+        let Some(AtHand { purse, is_trusted }) = found else { return Ok(None) };
+        if is_trusted {
+            return Ok(Some(purse));
+        }
+        let stored = store::purse::wallet(self.kit.db.read(), member).await?.map_or(0, |wallet| wallet.version);
+        if stored != purse.wallet.version {
+            return Ok(None);
+        }
+        self.wallets.put_for_day(slice::from_ref(&purse)).await;
+        Ok(Some(purse))
     }
 
     /// The wallet of a member with what is in it, as of now.

@@ -63,6 +63,10 @@ impl Cache for MemoryCache {
     async fn forget(&self, key: &str, version: i64) {
         self.keep(key, Kept { version, expires: expires(&*self.clock, FORGOTTEN), value: None });
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

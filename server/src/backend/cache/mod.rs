@@ -44,6 +44,9 @@ pub trait Cache: Debug + Send + Sync + 'static {
 
     /// Forgets every value older than this version, and keeps none that comes late.
     async fn forget(&self, key: &str, version: i64);
+
+    /// Whether all processes have it in common: where it is this one's own, it is never told of what others write.
+    fn is_shared(&self) -> bool;
 }
 
 /// A value that was found.

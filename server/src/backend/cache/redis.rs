@@ -109,6 +109,10 @@ impl Cache for RedisCache {
         let kept = Kept { version, expires: expires(&*self.clock, FORGOTTEN), value: None };
         self.keep(key, kept, FORGOTTEN).await;
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 fn encode(kept: &Kept) -> Bytes {

@@ -1,6 +1,6 @@
 //! Wallets that were moved of late are put at hand, under the key that readers ask for.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -14,8 +14,6 @@ use crate::point::store::purses;
 
 /// Wallets that something has moved since then are put at hand.
 const ACTIVE: TimeDelta = TimeDelta::days(30);
-/// Until the next run, and a while longer.
-const LIFE: Duration = Duration::from_secs(26 * 3600);
 /// How many are loaded at a time.
 const TOGETHER: i64 = 2_000;
 
@@ -35,7 +33,7 @@ impl Points {
             let members: Vec<_> = active.iter().map(|(_, member)| *member).collect();
             // One that changes meanwhile is put there by who changes it.
             let purses = purses::find(conn, &members, self.now()).await?;
-            self.wallets.put_all(&purses, LIFE).await;
+            self.wallets.put_for_day(&purses).await;
             count += purses.len() as u64;
             tokio::time::sleep(rest(began.elapsed(), share)).await;
         }

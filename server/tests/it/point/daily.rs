@@ -415,3 +415,22 @@ async fn a_balance_is_read_from_what_the_run_has_put_at_hand() {
     assert_eq!(desk.available().await, 500, "kept for longer than what is written is");
     assert_eq!(desk.movements().await[0].cause(), Cause::Earn);
 }
+
+/// Guard: what was put at hand long ago is compared with its row, and is then known again for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_at_hand_of_which_the_word_was_lost_is_out_of_date_for_an_hour_at_most() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.yeyak.clock.advance(TimeDelta::hours(22));
+    desk.run("2026-03-02").await;
+    desk.yeyak.clock.advance(TimeDelta::hours(3));
+    assert_eq!(desk.available().await, 500);
+    let spent_unheard = "UPDATE point_wallet SET available = available - 100, version = version + 1";
+
+    desk.execute(spent_unheard).await;
+
+    desk.yeyak.clock.advance(TimeDelta::minutes(59));
+    assert_eq!(desk.available().await, 500, "it was compared an hour ago");
+    desk.yeyak.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(desk.available().await, 400);
+}
