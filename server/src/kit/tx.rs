@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use sea_orm::entity::prelude::{ColumnTrait, Expr};
 use sea_orm::sqlx::PgPool;
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, QueryResult, Statement, TransactionTrait,
+};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -33,6 +35,8 @@ use crate::error::{Error, Unavailable};
 const TRIES: u32 = 6;
 /// A body that takes longer than this has gone wrong, and holds up all others.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a statement may take that looks at very much: a call may take no longer.
+const SLOW: Duration = Duration::from_secs(60);
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The database: reads on a pool, writes by [`Db::write`].
@@ -202,6 +206,19 @@ impl Db {
             Some(replica) if replica.is_close().await => replica.pool(),
             _ => self.read(),
         }
+    }
+
+    /// A row of a statement that looks at very much, as late as [`Self::read_late`] may be: it may take as long as a call may.
+    pub async fn read_slowly(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        let pool = self.read_late().await;
+        if !self.is_shared() {
+            return Ok(pool.query_one_raw(statement).await?);
+        }
+        let transaction = pool.begin().await?;
+        transaction.execute_unprepared(&format!("SET LOCAL statement_timeout = {}", SLOW.as_millis())).await?;
+        let row = transaction.query_one_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(row)
     }
 
     /// Which database it is.

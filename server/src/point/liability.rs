@@ -25,10 +25,11 @@ pub(super) struct Liability {
 /// What movements add up to, less what has expired though nobody has written it down; and what had been set aside until then,
 /// though nobody has written down that it came back.
 const OUTSTANDING: &str = "
-SELECT CAST(coalesce((SELECT sum(amount) FROM point_movement WHERE effective_time < $1), 0)
-          - coalesce((SELECT sum(remaining) FROM point_lot WHERE remaining > 0 AND expire_time < $1), 0) AS BIGINT) AS one,
-       CAST(coalesce((SELECT sum(held) FROM point_movement WHERE effective_time < $1), 0) AS BIGINT) AS other,
-       (SELECT string_agg(pieces, ',') FROM point_spending WHERE state = 'RESERVED' AND hold_expire_time < $1) AS let_go";
+SELECT CAST(m.amount - coalesce((SELECT sum(remaining) FROM point_lot WHERE remaining > 0 AND expire_time < $1), 0) AS BIGINT) AS one,
+       CAST(m.held AS BIGINT) AS other,
+       (SELECT string_agg(pieces, ',') FROM point_spending WHERE state = 'RESERVED' AND hold_expire_time < $1) AS let_go
+FROM (SELECT coalesce(sum(amount), 0) AS amount, coalesce(sum(held), 0) AS held
+      FROM point_movement WHERE effective_time < $1) AS m";
 /// What has expired, and what was used.
 const ENDED: &str = "
 SELECT CAST(coalesce(sum(CASE WHEN cause = 'EXPIRE' THEN -amount ELSE 0 END), 0) AS BIGINT) AS one,
@@ -78,8 +79,11 @@ impl Points {
     }
 
     async fn sums(&self, select: &str, values: Vec<Value>) -> Result<Sums, Error> {
+        // Of millions of movements, all are looked at.
         let statement = Statement::from_sql_and_values(self.kit.db.backend(), select, values);
-        let found = Sums::find_by_statement(statement).one(self.kit.db.read_late().await).await?;
-        Ok(found.unwrap_or_default())
+        match self.kit.db.read_slowly(statement).await? {
+            Some(row) => Ok(Sums::from_query_result(&row, "")?),
+            None => Ok(Sums::default()),
+        }
     }
 }

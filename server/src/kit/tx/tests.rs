@@ -205,3 +205,20 @@ async fn who_names_turns_in_another_order_does_not_wait_in_a_circle() {
     }
     assert_eq!(bodies.load(Ordering::SeqCst), 4, "nobody had to begin again");
 }
+
+/// Guard: the longer patience with a statement that looks at very much, which ends with it. SQLite has none.
+#[tokio::test]
+async fn a_statement_that_looks_at_very_much_may_take_longer_than_others() {
+    let yeyak = crate::harness::Harness::new().await;
+    if !yeyak.db.is_shared() {
+        return;
+    }
+    let shown = || Statement::from_string(yeyak.db.backend(), "SHOW statement_timeout");
+    let timeout =
+        |row: Option<QueryResult>| row.expect("a row").try_get::<String>("", "statement_timeout").expect("a text");
+
+    let slow = yeyak.db.read_slowly(shown()).await.expect("reads");
+    let next = yeyak.db.read().query_one_raw(shown()).await.expect("reads");
+
+    assert_eq!((&*timeout(slow), &*timeout(next)), ("1min", "10s"));
+}

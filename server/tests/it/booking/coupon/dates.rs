@@ -132,7 +132,8 @@ async fn a_dearer_move_is_paid_in_no_other_way_than_its_coupon_asks_for() {
     let (payment, key) = move_to(yeyak, member, &booking, nights(0, 4)).await.expect("prepares");
     // The simulator takes cards.
     let db = &yeyak.platform.kit.db;
-    let asks = async |tx: Tx| Ok(tx.execute_unprepared("UPDATE booking SET payment_method = 'TRANSFER'").await.map(drop)?);
+    let asks =
+        async |tx: Tx| Ok(tx.execute_unprepared("UPDATE booking SET payment_method = 'TRANSFER'").await.map(drop)?);
     db.write(asks).await.expect("writes");
 
     let confirmed = confirm(member, &payment, key).await.expect("is taken");
