@@ -225,27 +225,29 @@ impl Client {
             let before = session.failures.load(Ordering::Acquire);
             let _alone = session.refreshing.lock().await;
             match session.get() {
-                Identity::Member(now) if now.access_token != used.access_token => return true,
+                // By what each refresh changes: access tokens of one second are the same.
+                Identity::Member(now) if now.refresh_token != used.refresh_token => return true,
                 // Who waited behind one that failed would fail as well.
                 Identity::Member(_) if session.failures.load(Ordering::Acquire) == before => {}
                 _ => return false,
             }
-            let answer = self.refresh(used.refresh_token).await;
-            let renewed = answer.as_ref().is_some_and(Option::is_some);
+            let answer = self.refresh(used.refresh_token.clone()).await;
             match answer {
-                Some(tokens) => self.keep(tokens),
-                None => _ = session.failures.fetch_add(1, Ordering::AcqRel),
+                Some(tokens) => session.replace(&used, tokens),
+                None => {
+                    session.failures.fetch_add(1, Ordering::AcqRel);
+                    false
+                }
             }
-            renewed
         })
     }
 
     /// New tokens for a refresh token. An answer that is late is asked for again: the server gives the same for ten seconds.
-    async fn refresh(&self, refresh_token: String) -> Option<Option<Tokens>> {
+    async fn refresh(&self, refresh_token: String) -> Option<Tokens> {
         for _ in 0..REFRESHES {
             let request = RefreshSessionRequest { refresh_token: refresh_token.clone() };
             match timeout(REFRESH, self.auth().refresh_session(request)).await {
-                Ok(Ok(answer)) => return Some(answer.tokens),
+                Ok(Ok(answer)) => return answer.tokens,
                 Ok(Err(error)) if !error.is_retryable() => {
                     tracing::debug!("the session could not be refreshed: {error}");
                     return None;
