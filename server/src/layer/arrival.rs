@@ -11,7 +11,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::{Answer, Request, Response};
+use super::{Answer, Request, RequestContext, Response, Rpc};
 use crate::error::{ErrorReason, refusal};
 
 /// For how long a message may arrive: the largest does on a line of seven megabits a second.
@@ -56,6 +56,11 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let patience = self.patience;
+        let rpc = request.extensions().get::<RequestContext>().and_then(|context| context.rpc);
+        // Health and reflection take no room, and reflection is a conversation.
+        if rpc.is_some_and(Rpc::is_built_in) {
+            return self.inner.call(request);
+        }
         self.inner.call(request.map(|inner| Body::new(Arriving { inner, patience, late: None })))
     }
 }
@@ -104,6 +109,8 @@ mod tests {
     use super::*;
     use crate::layer::testing::{READ, named, status_of, streamed};
 
+    const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
     /// Reads its request, as a handler does.
     fn reading() -> impl Answer + Clone {
         tower::service_fn(|request: Request| async {
@@ -118,15 +125,17 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_does_not_arrive_ends_its_call() {
         let server = Layer::new(Duration::from_millis(5)).layer(reading());
-        let half = named(READ).map(|_| Body::new(StreamBody::new(stream::pending::<Result<_, Status>>())));
+        let half = |path| named(path).map(|_| Body::new(StreamBody::new(stream::pending::<Result<_, Status>>())));
 
-        let (whole, half) = tokio::join!(
+        let (whole, half, conversation) = tokio::join!(
             server.clone().oneshot(named(READ)),
-            tokio::time::timeout(Duration::from_secs(10), server.oneshot(half))
+            tokio::time::timeout(Duration::from_secs(10), server.clone().oneshot(half(READ))),
+            tokio::time::timeout(Duration::from_millis(100), server.oneshot(half(REFLECTION)))
         );
 
         assert_eq!(status_of(whole.unwrap()).await.code(), Code::Ok);
         let refused = status_of(half.expect("it ends by itself").unwrap()).await;
         assert_eq!(refused.code(), Code::DeadlineExceeded);
+        assert!(conversation.is_err(), "one that takes no room goes on");
     }
 }
