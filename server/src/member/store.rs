@@ -9,14 +9,14 @@ use super::entity::{login_event, member, session};
 use super::error::MemberError;
 use super::model::{Email, LoginEvent, LoginEventId, Outcome, Phone, Profile, Session};
 use crate::error::Error;
+use crate::kit::Kit;
 use crate::kit::caller::{Roles, SessionId};
 use crate::kit::clock::Time;
 use crate::kit::date::Tz;
 use crate::kit::id::MemberId;
 use crate::kit::keyring::Purpose;
 use crate::kit::page::Page;
-use crate::kit::tx::{Db, among};
-use crate::kit::{Kit, forget};
+use crate::kit::tx::among;
 
 /// An account, with what proves whose it is.
 #[derive(Clone, Debug)]
@@ -338,16 +338,6 @@ pub(super) async fn login_events(
         found = found.filter(login_event::Column::Id.lt(after));
     }
     found.all(conn).await?.into_iter().map(LoginEvent::try_from).collect()
-}
-
-/// Deletes a slice of the sessions that were over at an instant; whether there may be more.
-pub(super) async fn forget_sessions(db: &Db, until: Time) -> Result<bool, Error> {
-    forget::until::<session::Entity>(db, session::Column::ExpireTime, until).await
-}
-
-/// Deletes a slice of the login history up to an instant; whether there may be more.
-pub(super) async fn forget_logins(db: &Db, until: Time) -> Result<bool, Error> {
-    forget::until::<login_event::Entity>(db, login_event::Column::CreateTime, until).await
 }
 
 impl TryFrom<login_event::Model> for LoginEvent {

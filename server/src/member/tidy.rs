@@ -5,8 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use super::{Members, store};
+use super::Members;
+use super::entity::{login_event, session};
 use crate::error::Error;
+use crate::kit::forget;
 use crate::kit::job::Job;
 
 /// How long a session is known behind its end: whoever ended it, and asks again with the same request id, is answered.
@@ -21,7 +23,10 @@ impl Members {
     /// Deletes a slice of each; whether there may be more.
     async fn forget_logins(&self) -> Result<bool, Error> {
         let (db, now) = (&self.kit.db, self.kit.clock.now());
-        let left = [store::forget_sessions(db, now - SESSION).await?, store::forget_logins(db, now - HISTORY).await?];
+        let left = [
+            forget::until::<session::Entity>(db, session::Column::ExpireTime, now - SESSION).await?,
+            forget::until::<login_event::Entity>(db, login_event::Column::CreateTime, now - HISTORY).await?,
+        ];
         Ok(left.contains(&true))
     }
 }
@@ -57,9 +62,8 @@ mod tests {
     use super::*;
     use crate::harness::Harness;
     use crate::kit::id::MemberId;
-    use crate::member::entity::{login_event, session};
     use crate::member::model::Outcome;
-    use crate::member::store::Origin;
+    use crate::member::store::{self, Origin};
     use crate::member::{MemberSettings, TokenSettings};
 
     async fn counts(yeyak: &Harness) -> (u64, u64) {
