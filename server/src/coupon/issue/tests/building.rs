@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::stage::{Stage, process};
+use uuid::Uuid;
+
+use super::stage::{Stage, accepted, process};
+use crate::backend::gate::{Outcome, Settlement, Taker};
 use crate::coupon::store;
 use crate::error::ErrorReason;
 
@@ -46,4 +49,29 @@ async fn a_gate_that_nobody_has_built_again_is_not_said_to_be() {
         (ErrorReason::CouponGateClosed, ErrorReason::CouponGateClosed, 2)
     );
     assert!(built.is_ok() && waited.is_ok(), "{built:?} {waited:?}");
+}
+
+/// Guard: places without a row count as well while others are left; without it the gate would ask the rows for ever.
+#[tokio::test]
+async fn a_gate_that_holds_a_place_for_nobody_is_built_again_while_others_are_left() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(10)).await;
+    stage.ask(1, policy, None).await.expect("is accepted");
+    stage.calm().await;
+    let (gate, taker) = (&stage.coupons.gate, Taker { member: Uuid::from_u128(2), token: Uuid::from_u128(2) });
+    gate.take(policy.id.0, &[taker], policy.create_time).await.expect("answers");
+    let occupied = Settlement { member: taker.member, token: taker.token, outcome: Outcome::Occupied };
+    gate.settle(policy.id.0, &[occupied]).await.expect("is told");
+    let known = async || {
+        let now = gate.remaining(policy.id.0).await.expect("answers").expect("is open");
+        (now.taken, now.kept)
+    };
+    assert_eq!(known().await, (2, 1));
+
+    assert_eq!(stage.run("coupon-gates").await, 0, "they may be on their way");
+    assert_eq!(stage.run("coupon-gates").await, 1);
+
+    assert_eq!(known().await, (1, 1));
+    assert_eq!(accepted(&stage.all(100..120, policy).await).len(), 9);
+    stage.ends_with(policy, 10).await;
 }
