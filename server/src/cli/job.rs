@@ -181,13 +181,20 @@ impl Daily {
         match json {
             true => output::json_line(&json!({
                 "job": DAILY, "date": date.to_string(), "done": report.is_done, "seconds": seconds,
-                "wallets_now": done, "wallets": wallets, "changed": moved, "expired_points": expired,
+                "wallets_now": done, "wallets": wallets, "changed": report.is_kept.then_some(moved),
+                "expired_points": report.is_kept.then_some(expired),
                 "differences": differences, "repaired": repaired,
             }))?,
-            false => output::say(format!(
-                "{DAILY} of {date}: {wallets} wallets, {done} of them now, {moved} changed, {expired} points expired; \
-                 {differences} differ, {repaired} put right"
-            ))?,
+            false => {
+                let changed = match report.is_kept {
+                    true => format!("{moved} changed, {expired} points expired"),
+                    false => "what time had changed is not kept any more".to_owned(),
+                };
+                output::say(format!(
+                    "{DAILY} of {date}: {wallets} wallets, {done} of them now, {changed}; {differences} differ, \
+                     {repaired} put right"
+                ))?;
+            }
         }
         if !report.is_done {
             output::note(format!("{date} is not over: it is run again when it is"));

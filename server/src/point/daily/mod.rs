@@ -86,6 +86,8 @@ pub struct Report {
     pub date: Date,
     /// Whether it has ended, of a day that was over when it began.
     pub is_done: bool,
+    /// Whether the balances of the day are kept still, of which it is known how many wallets time had changed, and what had expired.
+    pub is_kept: bool,
     /// What was counted.
     pub counts: Counts,
 }

@@ -16,6 +16,8 @@ use crate::point::Points;
 const RANGES: i64 = 8;
 /// For how many days the balances of a day are kept: each has a row for every wallet.
 const KEPT: u16 = 35;
+/// Slices of them that one run deletes, at most: two days of the largest installation.
+const SLICES: u64 = 2_000;
 
 impl Points {
     /// Runs what is left of the run of a day; how many wallets that were. Of a day that is done, wallets that differed are put right
@@ -36,12 +38,15 @@ impl Points {
             // Of ranges that were done without it, before the run was killed.
             self.mend_day(run.date).await?;
         }
-        self.forget_balances(order).await?;
         if order.warm {
             self.warm(run.cut, order.share).await?;
         }
         let now = self.now();
         self.runs().write(async |tx| checkpoint::end(&tx, run.date, now).await).await?;
+        // The day is done whatever becomes of this: what is left now is for the next.
+        if let Err(error) = self.forget_balances(order).await {
+            tracing::warn!("balances of days long ago could not be deleted: {error}");
+        }
         let done = self.counts(run.date).await?;
         tracing::info!(
             date = %run.date, wallets = done.wallets, differences = done.differences,
@@ -61,7 +66,9 @@ impl Points {
     /// The run of a day and how far it is; none where it has not begun.
     pub async fn daily_report(&self, date: Date) -> Result<Option<Report>, Error> {
         let Some(run) = checkpoint::find(self.runs().read(), date).await? else { return Ok(None) };
-        Ok(Some(Report { date, is_done: run.is_done(), counts: self.counts(date).await? }))
+        let counts = self.counts(date).await?;
+        let is_kept = counts.wallets == 0 || store::has_balances(self.kit.db.read(), date).await?;
+        Ok(Some(Report { date, is_done: run.is_done(), is_kept, counts }))
     }
 
     async fn counts(&self, date: Date) -> Result<Counts, Error> {
@@ -146,13 +153,14 @@ impl Points {
     /// Deletes the balances of days long ago, a slice at a time.
     async fn forget_balances(&self, order: &Order) -> Result<(), Error> {
         let until = days_before(order.date, KEPT);
-        loop {
+        for _ in 0..SLICES {
             let slice = Instant::now();
             if !store::forget_balances(&self.kit.db, until).await? {
-                return Ok(());
+                break;
             }
             tokio::time::sleep(rest(slice.elapsed(), order.share)).await;
         }
+        Ok(())
     }
 
     async fn tell(&self, order: &Order, run: &Run, began: Instant, before: i64) -> Result<(), Error> {
@@ -223,14 +231,20 @@ mod tests {
         let cache = Arc::new(MemoryCache::new(yeyak.clock.clone()));
         let points = Points::new(yeyak.kit.clone(), cache, TaskTracker::new());
         let date = local_date(Tz::UTC, yeyak.clock.now());
-        let insert = "WITH RECURSIVE n (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < 5001) \
-                      INSERT INTO point_snapshot (run_date, member_id, available, pending, reserved, owed, version) \
-                      SELECT $1, CAST(CAST(printf('%016d', number) AS TEXT) AS BLOB), 1, 0, 0, 0, 1 FROM n";
         for days in [KEPT - 1, KEPT, KEPT + 1] {
             let day = days_before(date, days);
-            let written = yeyak
-                .db
-                .write(async |tx| Ok(tx.execute_raw(store::statement(&*tx, insert, [day.into()])).await.map(drop)?));
+            let numbers: Vec<u128> = (1..=5001).collect();
+            let written = yeyak.db.write(async |tx| {
+                for some in numbers.chunks(1_000) {
+                    let rows: Vec<_> = (2..).take(some.len()).map(|at| format!("($1, ${at}, 1, 0, 0, 0, 1)")).collect();
+                    let columns = "run_date, member_id, available, pending, reserved, owed, version";
+                    let insert = format!("INSERT INTO point_snapshot ({columns}) VALUES {}", rows.join(", "));
+                    let members = some.iter().map(|number| Uuid::from_u128(*number).into());
+                    let values = std::iter::once(day.into()).chain(members);
+                    tx.execute_raw(store::statement(&*tx, &insert, values)).await?;
+                }
+                Ok(())
+            });
             written.await.expect("writes");
         }
 

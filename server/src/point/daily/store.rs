@@ -144,6 +144,12 @@ pub(super) async fn snapshot(
     Ok(())
 }
 
+/// Whether the balances of a day are kept.
+pub(super) async fn has_balances(conn: &impl ConnectionTrait, date: Date) -> Result<bool, Error> {
+    let select = "SELECT member_id FROM point_snapshot WHERE run_date = $1 LIMIT 1";
+    Ok(conn.query_one_raw(statement(conn, select, [date.into()])).await?.is_some())
+}
+
 /// Few enough that one statement is far from its time limit.
 const FORGOTTEN: i64 = 5_000;
 
