@@ -279,3 +279,26 @@ macro_rules! accessors {
 }
 
 yeyak_proto::services!(accessors);
+
+#[cfg(test)]
+mod tests {
+    use tower::util::BoxCloneSyncService;
+
+    use super::*;
+
+    /// Guard: the refresh token, by which a call that waited knows that another was faster. Access tokens of one second are the same.
+    #[tokio::test]
+    async fn who_waited_for_a_refresh_does_not_show_the_token_that_it_has_used_up() {
+        let tokens = |refresh_token: &str| Tokens {
+            access_token: "the same".to_owned(),
+            refresh_token: refresh_token.to_owned(),
+            ..Default::default()
+        };
+        let server = tower::service_fn(|_: http::Request<tonic::body::Body>| async { Err("nobody was to ask".into()) });
+        let client = Client::embedded(BoxCloneSyncService::new(server)).with_tokens(tokens("second"));
+
+        assert!(client.renew(&Identity::Member(tokens("first"))).await);
+
+        assert_eq!(client.tokens(), Some(tokens("second")));
+    }
+}

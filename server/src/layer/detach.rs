@@ -263,12 +263,13 @@ mod tests {
         tokio::task::yield_now().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
-        let meanwhile = status_of(server.clone().oneshot(named(READ)).await.unwrap()).await;
+        let meanwhile = tokio::time::timeout(Duration::from_secs(1), server.clone().oneshot(named(READ))).await;
         go.notify_one();
         tasks.close();
         tasks.wait().await;
 
-        assert_eq!(meanwhile.code(), Code::Unavailable);
+        let meanwhile = meanwhile.expect("it is refused at once").unwrap();
+        assert_eq!(status_of(meanwhile).await.code(), Code::Unavailable);
         go.notify_one();
         assert_eq!(status_of(server.oneshot(named(READ)).await.unwrap()).await.code(), Code::Ok);
     }

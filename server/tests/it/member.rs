@@ -141,21 +141,6 @@ async fn a_call_that_is_given_up_while_its_session_is_refreshed_ends_no_session(
     list().await.expect("the session goes on");
 }
 
-/// Guard: the refresh token by which a client knows that another of its calls was faster. The server's clock stands still, so that all
-/// access tokens of the session are one.
-#[tokio::test(flavor = "multi_thread")]
-async fn many_calls_of_one_client_that_refresh_at_once_end_no_session() {
-    let yeyak = Yeyak::new().await;
-    let client = yeyak.member().await;
-    let calls = (0..16).map(|_| async {
-        for _ in 0..20 {
-            client.auth().list_sessions(ListSessionsRequest::default()).await.expect("the session goes on");
-        }
-    });
-
-    futures::future::join_all(calls).await;
-}
-
 #[tokio::test]
 async fn a_refresh_token_used_long_before_ends_its_session() {
     let yeyak = Yeyak::new().await;
