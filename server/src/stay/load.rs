@@ -13,10 +13,11 @@ use super::index::{Details, Listing, Plan, Room};
 use super::model::{Amenities, Photo, PropertyId, Rate, RatePlanId, RoomTypeId};
 use super::store;
 use super::store::calendar::Row;
-use super::store::property::LISTED;
+use super::store::property::{LISTED, REQUEST};
 use super::store::room_type::OPEN;
 use crate::error::Error;
 use crate::kit::date::Date;
+use crate::kit::id::MemberId;
 
 /// How many properties are read with one statement.
 const CHUNK: usize = 25;
@@ -100,7 +101,8 @@ impl Rows {
         for row in self.plans {
             let limits = store::rate_plan::limits(&row)?;
             let prices = prices.remove(&row.id).unwrap_or_default();
-            let plan = Plan { id: RatePlanId(row.id), name: row.name, limits, prices };
+            let policy = store::rate_plan::policy(&row.policy, row.tiers)?;
+            let plan = Plan { id: RatePlanId(row.id), name: row.name, limits, policy, prices };
             plans.entry(row.room_type_id).or_default().push(plan);
         }
         let mut rooms: HashMap<Uuid, Vec<Room>> = HashMap::new();
@@ -144,6 +146,9 @@ fn details(row: property::Model) -> Result<Result<Details, (PropertyId, i64)>, E
         rating,
         amenities: Amenities::of_bits(row.amenities),
         photo: Vec::<Photo>::from(row.photos).into_iter().next(),
+        seller: MemberId(row.seller_id),
+        needs_approval: row.confirmation == REQUEST,
+        late_payment: store::property::late_payment(&row.late_payment)?,
         name: row.name,
         name_en: row.name_en,
         address: row.address,

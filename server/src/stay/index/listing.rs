@@ -4,10 +4,12 @@ use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::kit::date::Date;
+use crate::kit::id::MemberId;
 use crate::kit::money::Currency;
+use crate::stay::LatePayment;
 use crate::stay::model::{
-    Amenities, GeoPoint, NightRate, Occupancy, Offer, Photo, PropertyId, Rate, RatePlanId, Rating, Region,
-    Restrictions, RoomTypeId, StayLimits,
+    Amenities, CancellationPolicy, GeoPoint, NightRate, Occupancy, Offer, Photo, PropertyId, Rate, RatePlanId, Rating,
+    Region, Restrictions, RoomTypeId, StayLimits,
 };
 
 /// A property as a list shows it.
@@ -37,6 +39,12 @@ pub struct Details {
     pub amenities: Amenities,
     /// Its first photo.
     pub photo: Option<Photo>,
+    /// Who sells it.
+    pub seller: MemberId,
+    /// Whether the seller is asked before a booking stands.
+    pub needs_approval: bool,
+    /// What becomes of a payment that comes too late.
+    pub late_payment: LatePayment,
 }
 
 /// A property with its open room types, ready to be searched.
@@ -76,6 +84,8 @@ pub struct Plan {
     pub name: String,
     /// The stays that it is for.
     pub limits: StayLimits,
+    /// What a cancellation gives back.
+    pub policy: CancellationPolicy,
     /// The price of one room, from the base date on, night by night.
     pub prices: Vec<Option<Rate>>,
 }
@@ -113,6 +123,11 @@ impl Listing {
         let names = [fold(&details.name), fold(&details.name_en)];
         let texts = Texts { names, address: fold(&details.address) };
         Self { details, base, rooms, texts }
+    }
+
+    /// An open rate plan of one of its room types.
+    pub fn plan(&self, at: usize, id: RatePlanId) -> Option<&Plan> {
+        self.rooms.get(at)?.plans.iter().find(|plan| plan.id == id)
     }
 
     /// Which property.

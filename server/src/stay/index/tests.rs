@@ -8,10 +8,12 @@ use uuid::Uuid;
 use super::*;
 use crate::kit::clock::Time;
 use crate::kit::date::Date;
+use crate::kit::id::MemberId;
 use crate::kit::money::{Currency, Money};
+use crate::stay::LatePayment;
 use crate::stay::model::{
-    Amenities, Amenity, GeoPoint, Guests, NightRate, Occupancy, Offer, Rate, RatePlanId, Rating, Restrictions,
-    StayLimits, Wanted, price_stay, refusals_in_short,
+    Amenities, Amenity, CancellationPolicy, GeoPoint, Guests, NightRate, Occupancy, Offer, Rate, RatePlanId, Rating,
+    Restrictions, StayLimits, Wanted, price_stay, refusals_in_short,
 };
 
 /// Noon in Seoul on the first of May, which is the base of every calendar here.
@@ -79,12 +81,15 @@ fn details(number: u128) -> Details {
         rating: Rating { average_hundredths: 450, review_count: 100 },
         amenities: Amenities::default(),
         photo: None,
+        seller: MemberId(Uuid::from_u128(number)),
+        needs_approval: false,
+        late_payment: LatePayment::Refund,
     }
 }
 
 fn plan(id: RatePlanId, prices: &[i64]) -> Plan {
     let prices = prices.iter().map(|price| Rate::new(*price).ok()).collect();
-    Plan { id, name: "Standard".to_owned(), limits: StayLimits::NONE, prices }
+    Plan { id, name: "Standard".to_owned(), limits: StayLimits::NONE, policy: CancellationPolicy::Flexible, prices }
 }
 
 fn room(id: RoomTypeId, plans: Vec<Plan>) -> Room {

@@ -52,30 +52,28 @@ impl Stays {
         let no_plan = || Error::from(NotFound::new("rate_plan", rate_plan));
         let index = self.catalogue.of_room_type(room_type).await?;
         let (listing, at) = index.room_type(room_type).ok_or_else(no_room_type)?;
-        let conn = self.kit.db.read();
-        let found = store::rate_plan::with_property(conn, rate_plan).await?;
-        let (plan, property) = found.filter(|(_, property)| property.id == listing.id()).ok_or_else(no_plan)?;
+        let plan = listing.plan(at, rate_plan).ok_or_else(no_plan)?;
         let priced = index.price(room_type, Some(rate_plan), &wanted, rooms, now).ok_or_else(no_plan)?;
         let priced = priced.into_iter().next().ok_or_else(no_plan)?;
         let refused = |refusals| StayError::Refused { room_type, rate_plan, refusals };
         let price = priced.price.map_err(refused)?;
         let room = &listing.rooms()[at];
-        let check_in = wanted.nights().check_in();
+        let (property, check_in) = (listing.details(), wanted.nights().check_in());
         Ok(StayOffer {
             property: property.id,
-            property_name: property.about.name,
-            region: property.about.region,
+            property_name: property.name.clone(),
+            region: property.region,
             seller: property.seller,
-            zone: property.about.zone,
+            zone: property.zone,
             room_type,
             room_type_name: room.name.clone(),
             room_count: room.room_count,
             rate_plan,
             wanted,
             price,
-            terms: plan.terms.policy.resolve(&self.season, property.about.zone, check_in, now),
-            needs_approval: property.about.needs_approval,
-            late_payment: property.about.late_payment,
+            terms: plan.policy.resolve(&self.season, property.zone, check_in, now),
+            needs_approval: property.needs_approval,
+            late_payment: property.late_payment,
         })
     }
 }

@@ -43,7 +43,7 @@ fn late_payment_code(policy: LatePayment) -> &'static str {
     }
 }
 
-fn late_payment(code: &str) -> Result<LatePayment, Error> {
+pub(in crate::stay) fn late_payment(code: &str) -> Result<LatePayment, Error> {
     match code {
         "ACCEPT_IF_AVAILABLE" => Ok(LatePayment::AcceptIfAvailable),
         "REFUND" => Ok(LatePayment::Refund),
@@ -53,7 +53,7 @@ fn late_payment(code: &str) -> Result<LatePayment, Error> {
 }
 
 const INSTANT: &str = "INSTANT";
-const REQUEST: &str = "REQUEST";
+pub(in crate::stay) const REQUEST: &str = "REQUEST";
 
 fn minute(time: NaiveTime) -> i32 {
     i32::try_from(time.num_seconds_from_midnight() / 60).expect("1,440 minutes a day")

@@ -1,7 +1,7 @@
 //! Rate plans.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
 use super::room_type::{OPEN, state, state_code};
 use super::{narrow, unreadable};
@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::kit::id::MemberId;
 use crate::kit::page::Page;
 use crate::kit::tx::Tx;
+use crate::stay::entity::Tiers;
 use crate::stay::entity::rate_plan::{ActiveModel, Column, Entity, Model, of_seller};
-use crate::stay::entity::{Tiers, property};
 use crate::stay::model::{
-    CancellationPolicy, Meals, PlanTerms, Property, PropertyId, RatePlan, RatePlanId, RefundTiers, RoomTypeId,
-    SaleState, StayLimits,
+    CancellationPolicy, Meals, PlanTerms, PropertyId, RatePlan, RatePlanId, RefundTiers, RoomTypeId, SaleState,
+    StayLimits,
 };
 
 fn policy_code(policy: &CancellationPolicy) -> &'static str {
@@ -27,7 +27,8 @@ fn policy_code(policy: &CancellationPolicy) -> &'static str {
     }
 }
 
-fn policy(code: &str, tiers: Tiers) -> Result<CancellationPolicy, Error> {
+/// What a cancellation gives back.
+pub(in crate::stay) fn policy(code: &str, tiers: Tiers) -> Result<CancellationPolicy, Error> {
     match code {
         "FLEXIBLE" => Ok(CancellationPolicy::Flexible),
         "MODERATE" => Ok(CancellationPolicy::Moderate),
@@ -135,17 +136,6 @@ pub(in crate::stay) async fn update(tx: &Tx, plan: &RatePlan) -> Result<(), Erro
 
 pub(in crate::stay) async fn get(conn: &impl ConnectionTrait, id: RatePlanId) -> Result<Option<RatePlan>, Error> {
     Entity::find_by_id(id.0).one(conn).await?.map(RatePlan::try_from).transpose()
-}
-
-/// A rate plan with its property, in one statement: every quote asks for both.
-pub(in crate::stay) async fn with_property(
-    conn: &impl ConnectionTrait,
-    id: RatePlanId,
-) -> Result<Option<(RatePlan, Property)>, Error> {
-    let of = Entity::belongs_to(property::Entity).from(Column::PropertyId).to(property::Column::Id);
-    let found = Entity::find_by_id(id.0).join(JoinType::InnerJoin, of.into()).select_also(property::Entity);
-    let Some((plan, Some(property))) = found.one(conn).await? else { return Ok(None) };
-    Ok(Some((plan.try_into()?, property.try_into()?)))
 }
 
 pub(in crate::stay) async fn get_of(
