@@ -5,12 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
-use tonic::Status;
-use tonic::body::Body;
 
+use super::body::arriving;
 use super::{Answer, Request, RequestContext, Response, Rpc};
 use crate::error::{ErrorReason, refusal};
 
@@ -61,41 +58,16 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
         if rpc.is_some_and(Rpc::is_built_in) {
             return self.inner.call(request);
         }
-        self.inner.call(request.map(|inner| Body::new(Arriving { inner, patience, late: None })))
-    }
-}
-
-struct Arriving {
-    inner: Body,
-    patience: Duration,
-    /// Begun by the first look that finds nothing: most messages are there at once.
-    late: Option<Pin<Box<Sleep>>>,
-}
-
-impl http_body::Body for Arriving {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        let patience = self.patience;
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep(patience)));
-        if late.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.inner = Body::empty();
-        let message = format!("the message of the call did not arrive whole within {patience:?}");
-        Poll::Ready(Some(Err(refusal(ErrorReason::DeadlinePassed, message, None))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        // Begun by the first look that finds nothing: most messages are there at once.
+        let mut late: Option<Pin<Box<Sleep>>> = None;
+        let is_late = move |cx: &mut Context<'_>| {
+            let late = late.get_or_insert_with(|| Box::pin(sleep(patience)));
+            late.as_mut().poll(cx).is_ready().then(|| {
+                let message = format!("the message of the call did not arrive whole within {patience:?}");
+                refusal(ErrorReason::DeadlinePassed, message, None)
+            })
+        };
+        self.inner.call(request.map(|inner| arriving(inner, is_late)))
     }
 }
 
@@ -103,7 +75,8 @@ impl http_body::Body for Arriving {
 mod tests {
     use futures::stream;
     use http_body_util::{BodyExt, StreamBody};
-    use tonic::Code;
+    use tonic::body::Body;
+    use tonic::{Code, Status};
     use tower::{Layer as _, ServiceExt};
 
     use super::*;

@@ -1,4 +1,4 @@
-//! A response body that is watched by a layer until its end.
+//! Bodies that a layer has a say in: a response that is watched until its end, a request that need not arrive whole.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -33,6 +33,42 @@ pub(super) trait Watch: Send + Unpin + 'static {
 /// Has a response body watched. A body that is empty from the start is not: its headers said all there is.
 pub(super) fn watched(response: Response, watch: impl Watch) -> Response {
     response.map(|inner| Body::new(Watched { inner, watch, ended: false }))
+}
+
+/// A request body that ends with a status once there is one, if the rest of it has not come by then. Asked while the rest is missing.
+pub(super) fn arriving(
+    inner: Body,
+    end: impl FnMut(&mut Context<'_>) -> Option<Status> + Send + Unpin + 'static,
+) -> Body {
+    Body::new(Arriving { inner, end })
+}
+
+struct Arriving<E> {
+    inner: Body,
+    end: E,
+}
+
+impl<E: FnMut(&mut Context<'_>) -> Option<Status> + Unpin> http_body::Body for Arriving<E> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let Self { inner, end } = self.get_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut *inner).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        let Some(status) = end(cx) else { return Poll::Pending };
+        *inner = Body::empty();
+        Poll::Ready(Some(Err(status)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
 }
 
 struct Watched<W> {

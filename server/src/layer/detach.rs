@@ -7,17 +7,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
-use tonic::body::Body;
 use tracing::Instrument;
 use yeyak_proto::Effect;
 
+use super::body::arriving;
 use super::catch::Caught;
 use super::shed::Permits;
 use super::{Answer, Request, RequestContext, Response, drain, trace};
@@ -70,10 +68,14 @@ impl<S: Answer> tower::Service<Request> for Service<S> {
         if !changes {
             return Running::Here { inner: self.inner.call(request) };
         }
-        let (caller, gone) = oneshot::channel();
+        let (caller, mut gone) = oneshot::channel();
         // Work that nobody waits for any more takes room like any other.
         let permits = request.extensions().get::<Permits>().cloned();
-        let request = request.map(|inner| Body::new(Arriving { inner, gone }));
+        let broke_off = move |cx: &mut Context<'_>| match Pin::new(&mut gone).poll(cx) {
+            Poll::Ready(Err(_)) => Some(Status::cancelled("the caller went away before the request was whole")),
+            Poll::Ready(Ok(_)) | Poll::Pending => None,
+        };
+        let request = request.map(|inner| arriving(inner, broke_off));
         let call = Caught::new(self.inner.call(request));
         let call = async move {
             let answer = call.await;
@@ -118,34 +120,6 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Running<F> {
     }
 }
 
-/// A request body that breaks off when the caller is gone before its end.
-struct Arriving {
-    inner: Body,
-    gone: oneshot::Receiver<Infallible>,
-}
-
-impl http_body::Body for Arriving {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        let Poll::Ready(Err(_)) = Pin::new(&mut self.gone).poll(cx) else { return Poll::Pending };
-        self.inner = Body::empty();
-        Poll::Ready(Some(Err(Status::cancelled("the caller went away before the request was whole"))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -155,6 +129,7 @@ mod tests {
     use http_body_util::{BodyExt, StreamBody};
     use tokio::sync::Notify;
     use tonic::Code;
+    use tonic::body::Body;
     use tower::{Layer as _, ServiceExt};
 
     use super::super::proxies::Proxies;
