@@ -39,10 +39,8 @@ impl Coupons {
         recipient: MemberId,
         record: &Record,
     ) -> Result<(Coupon, Policy), Error> {
-        let (coupon, _) = self.coupon_of_policy(id).await?;
-        if coupon.member != caller.id {
-            return Err(NotFound::new("coupon", id).into());
-        }
+        let coupon = store::coupon::find(self.kit.db.read(), id).await?;
+        let coupon = coupon.filter(|coupon| coupon.member == caller.id).ok_or_else(|| NotFound::new("coupon", id))?;
         let now = self.kit.clock.now();
         if !directory::known(self.kit.db.read(), &[recipient]).await?.contains(&recipient) {
             return Err(NotFound::new("member", recipient).into());
