@@ -98,6 +98,8 @@ pub(super) async fn postgres(
             // A process that hangs inside a transaction must not keep its locks.
             ("idle_in_transaction_session_timeout", patience.as_str()),
             ("lock_timeout", &LOCK_PATIENCE.as_millis().to_string()),
+            // A statement of ours takes milliseconds, and compiling it first takes longer than running it, each time anew.
+            ("jit", "off"),
         ])
     });
     Ok(Database::connect(options).await?)
