@@ -54,18 +54,28 @@ impl Points {
     /// Does the wallets of a range that are next: the last of them, and how many they are; none at the end of the range.
     async fn work(&self, tx: &Tx, order: &Order, run: &Run, range: &Range) -> Result<Option<(Uuid, i64)>, Error> {
         let most = if tx.has_others() { WALLETS } else { WALLETS_ALONE };
-        let Some((last, wallets)) = store::chunk(tx, range, most).await? else { return Ok(None) };
+        let Some((last, wallets)) = store::chunk(tx, range, most).await? else {
+            // Behind the last wallet may be what is left of others that are gone.
+            let end = range.upper.unwrap_or(Uuid::max());
+            return self.compare(tx, order, (range.position, end), run).await.map(|_| None);
+        };
         let keys = (range.position, last);
         // Compared as they are written, and before anything is: what is due may not be in a wallet that differs.
+        let differ = self.compare(tx, order, keys, run).await?;
+        let settled = self.settle_due(tx, keys, run, differ).await?;
+        store::snapshot(tx, keys, run.date, &settled).await?;
+        self.kit.crash.point("points-daily.done")?;
+        Ok(Some((last, wallets)))
+    }
+
+    /// Notes which wallets differ, and puts them right where that is asked for; those that differ still.
+    async fn compare(&self, tx: &Tx, order: &Order, keys: (Uuid, Uuid), run: &Run) -> Result<Vec<MemberId>, Error> {
         let mut differ = store::compare(tx, keys, run.date).await?;
         if order.repair {
             let right = self.mend(tx, &differ).await?;
             differ.retain(|member| !right.contains(member));
         }
-        let settled = self.settle_due(tx, keys, run, differ).await?;
-        store::snapshot(tx, keys, run.date, &settled).await?;
-        self.kit.crash.point("points-daily.done")?;
-        Ok(Some((last, wallets)))
+        Ok(differ)
     }
 
     /// Writes down what time has done to the wallets of a chunk, but for those that differ: to which, and what of each has expired.

@@ -118,6 +118,28 @@ async fn a_wallet_whose_reservation_is_lost_is_told_and_left_as_it_is() {
     assert_eq!(desk.lines(found).await, ["120 120 0"]);
 }
 
+/// Guards: a wallet is compared with all that is there of it, though it be gone itself, and behind the last that is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_is_gone_is_told_by_what_is_left_of_it() {
+    let desk = Desk::new().await;
+    desk.earn(500).await;
+    desk.reserve(120).await.expect("reserves");
+    for points in [300, 301] {
+        for (_, member_id) in crowd(&desk.yeyak, 1).await {
+            let earn = EarnPointsRequest { member_id, ..desk.ask(points) };
+            desk.admin.points().earn_points(earn).await.expect("earns");
+        }
+        desk.yeyak.clock.advance(TimeDelta::seconds(1));
+    }
+    desk.execute("DELETE FROM point_wallet WHERE available <> 300").await;
+    desk.yeyak.clock.advance(TimeDelta::days(1));
+
+    desk.try_run(Order { repair: true, ..Order::of(day("2026-03-02")) }).await.expect("runs");
+
+    let told = desk.counts("2026-03-02").await;
+    assert_eq!((told.wallets, told.differences, told.repaired), (1, 2, 0));
+}
+
 /// Guard: a wallet of an older copy is put right with where its movements have come: the number of the next is none that there is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_that_was_restored_from_an_older_copy_moves_again_once_it_is_put_right() {
