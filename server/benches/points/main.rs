@@ -105,7 +105,7 @@ async fn sign_up(stage: &Stage, numbers: impl Iterator<Item = u64>) -> Result<()
 }
 
 async fn bench(plan: &Plan) -> Result<(), Failure> {
-    let stage = Arc::new(Stage::new(plan.size).await?);
+    let stage = Arc::new(Stage::new(plan.size, None).await?);
     let known = |number: usize| number as u64 % KNOWN;
     // Far from those who are known, and no two the same for as long as there are others: each a prime step beyond the one before.
     let fresh = Arc::new(AtomicU64::new(0));

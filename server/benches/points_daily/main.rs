@@ -1,7 +1,7 @@
 //! The daily run over many wallets, on a private PostgreSQL with every commit on disk.
 //!
-//! `cargo bench --bench points_daily [-- --wallets 5000000 --movements 30000000 --sample 4 --seed 1]` loads the wallets, then prints a
-//! line of JSON for each strategy:
+//! `cargo bench --bench points_daily [-- --wallets 5000000 --movements 30000000 --sample 4 --seed 1]` loads the wallets, or takes those
+//! that `yeyak demo points` loaded with the same options into `--database URL`, then prints a line of JSON for each strategy:
 //!
 //! - `sql_bound`: the bare statements of the same work, in two sessions over half of the keys each, rolled back;
 //! - `offset`, `cursor`, `cursor_batch`: how others have done it, on `--sample` pages of a thousand wallets, from which the whole is
@@ -42,11 +42,13 @@ const ALONE: Duration = Duration::from_secs(10);
 struct Plan {
     size: Size,
     sample: u64,
+    database: Option<String>,
 }
 
 impl Plan {
     fn read() -> Result<Self, Failure> {
-        let mut plan = Self { size: Size { wallets: 5_000_000, movements: 30_000_000, seed: 1 }, sample: 4 };
+        let mut plan =
+            Self { size: Size { wallets: 5_000_000, movements: 30_000_000, seed: 1 }, sample: 4, database: None };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -57,6 +59,7 @@ impl Plan {
                 "--movements" => plan.size.movements = value()?.parse::<u64>()?.max(1),
                 "--sample" => plan.sample = value()?.parse::<u64>()?.max(1),
                 "--seed" => plan.size.seed = value()?.parse()?,
+                "--database" => plan.database = Some(value()?),
                 other => return Err(format!("{other} is not an option of this bench").into()),
             }
         }
@@ -190,7 +193,7 @@ async fn reads(stage: Arc<Stage>, done: Arc<AtomicBool>) -> Vec<Duration> {
 }
 
 async fn bench(plan: &Plan) -> Result<(), Failure> {
-    let stage = Arc::new(Stage::new(plan.size).await?);
+    let stage = Arc::new(Stage::new(plan.size, plan.database.clone()).await?);
     let today = SystemClock.now().date_naive();
     let yesterday = today - Days::new(1);
     let cut = today.and_time(NaiveTime::MIN).and_utc();

@@ -43,7 +43,7 @@ pub(crate) struct Stage {
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), ServeError>>,
     folder: tempfile::TempDir,
-    _postgres: Postgres,
+    _postgres: Option<Postgres>,
 }
 
 /// The settings of every process of this installation.
@@ -72,29 +72,22 @@ fn sources(folder: &std::path::Path, url: &str, redis: &Redis) -> Sources {
 }
 
 impl Stage {
-    pub(crate) async fn new(size: Size) -> Result<Self, Failure> {
-        let (postgres, redis) = (Postgres::start_with(Durability::Full, &SETTINGS), Redis::start());
+    /// Over wallets that are in a database, or else over new ones.
+    pub(crate) async fn new(size: Size, database: Option<String>) -> Result<Self, Failure> {
+        let postgres = database.is_none().then(|| Postgres::start_with(Durability::Full, &SETTINGS));
+        let redis = Redis::start();
         let folder = tempfile::tempdir()?;
-        let url = postgres.create();
+        let url = database.or_else(|| postgres.as_ref().map(Postgres::create)).ok_or("there is no database")?;
         let platform = Platform::open(sources(folder.path(), &url, &redis).config()?, World::default()).await?;
-        platform.members.create_admin("admin@example.kr", PASSWORD, "관리자").await.map_err(told)?;
+        let email = format!("admin.{:x}@example.kr", rand::random::<u64>());
+        platform.members.create_admin(&email, PASSWORD, "관리자").await.map_err(told)?;
         let database = PgPoolOptions::new().max_connections(4).connect(&url).await?;
         let points = platform.points.clone();
 
-        let began = Instant::now();
-        let indexes = drop_indexes(&database).await?;
-        let loaded = points.load_demo(size, |_| {}).await.map_err(told)?;
-        let copied = began.elapsed().as_secs_f64();
-        for index in indexes {
-            run(&database, &index).await?;
-        }
-        run(&database, "VACUUM ANALYZE").await?;
-        println!(
-            r#"{{"bench":"points","what":"load","wallets":{},"movements":{},"copy_seconds":{copied:.1},"seconds":{:.1}}}"#,
-            loaded.wallets,
-            loaded.movements,
-            began.elapsed().as_secs_f64()
-        );
+        let loaded = match &postgres {
+            Some(_) => load(&database, &points, size).await?,
+            None => known(&database).await?,
+        };
 
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, listening) = oneshot::channel();
@@ -102,7 +95,7 @@ impl Stage {
         let server = format!("http://{}", listening.await?.grpc);
         let options = Options::default().channels(CHANNELS).attempts(1);
         let admin = Client::connect_with(&server, options).await?;
-        admin.log_in("admin@example.kr", PASSWORD).await?;
+        admin.log_in(&email, PASSWORD).await?;
         let seed = size.seed;
         Ok(Self { admin, points, database, url, redis, loaded, seed, stop, serving, folder, _postgres: postgres })
     }
@@ -129,8 +122,7 @@ impl Stage {
     }
 
     pub(crate) async fn count(&self, select: &str) -> Result<i64, Failure> {
-        let row = sqlx::query(AssertSqlSafe(select.to_owned())).fetch_one(&self.database).await?;
-        Ok(row.try_get(0)?)
+        count(&self.database, select).await
     }
 
     pub(crate) async fn stop(self) -> Result<(), Failure> {
@@ -140,6 +132,37 @@ impl Stage {
         _ = stop.send(());
         Ok(serving.await??)
     }
+}
+
+/// Makes wallets.
+async fn load(database: &PgPool, points: &yeyak_server::point::Points, size: Size) -> Result<Loaded, Failure> {
+    let began = Instant::now();
+    let indexes = drop_indexes(database).await?;
+    let loaded = points.load_demo(size, |_| {}).await.map_err(told)?;
+    let copied = began.elapsed().as_secs_f64();
+    for index in indexes {
+        run(database, &index).await?;
+    }
+    run(database, "VACUUM ANALYZE").await?;
+    println!(
+        r#"{{"bench":"points","what":"load","wallets":{},"movements":{},"copy_seconds":{copied:.1},"seconds":{:.1}}}"#,
+        loaded.wallets,
+        loaded.movements,
+        began.elapsed().as_secs_f64()
+    );
+    Ok(loaded)
+}
+
+/// The wallets that are there.
+async fn known(database: &PgPool) -> Result<Loaded, Failure> {
+    let wallets = u64::try_from(count(database, "SELECT count(*) FROM point_wallet").await?)?;
+    let movements = u64::try_from(count(database, "SELECT count(*) FROM point_movement").await?)?;
+    Ok(Loaded { wallets, movements, known: wallets })
+}
+
+async fn count(database: &PgPool, select: &str) -> Result<i64, Failure> {
+    let row = sqlx::query(AssertSqlSafe(select.to_owned())).fetch_one(database).await?;
+    Ok(row.try_get(0)?)
 }
 
 async fn run(database: &PgPool, statement: &str) -> Result<(), Failure> {
