@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub(super) use self::probe::{Probe, only, other};
 pub(super) use self::stage::{
-    Elapsed, OnTable, PATIENCE, Stage, effects, kit_on_postgres, message, messages, put, take_until,
+    Elapsed, OnTable, PATIENCE, Stage, effects, kit_on, kit_on_postgres, message, messages, put, take_until,
 };
 use super::{Consumer, TRIES};
 use crate::kit::crash::How;

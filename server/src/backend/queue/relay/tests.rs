@@ -6,11 +6,13 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QuerySelect, TransactionTrait};
+use sea_orm::{ConnectionTrait, QuerySelect, TransactionTrait};
 use tokio::sync::{Notify, Semaphore};
 
 use super::*;
-use crate::backend::queue::suite::{kit_on_postgres, put};
+use yeyak_services::Postgres;
+
+use crate::backend::queue::suite::{kit_on, kit_on_postgres, put};
 use crate::backend::queue::{Aside, Consumer, Listing, Operate};
 use crate::harness::Harness;
 use crate::kit::crash::How;
@@ -104,6 +106,36 @@ async fn an_older_event_in_other_hands_keeps_its_aggregate(kit: Kit) {
     assert_eq!(publishing.await.unwrap().unwrap(), 1);
     assert_eq!(second.publish_due().await.unwrap(), 1);
     assert_eq!(quick.published(), [(TWO, 1), (ONE, 2)]);
+}
+
+/// Guard: a claim goes by no plan that was made while the outbox was all but empty: such a one takes longer than a statement may.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: .ci/run"]
+async fn an_outbox_that_was_all_but_empty_and_fills_at_once_is_published_on_postgres() {
+    let (harness, postgres) = (Harness::new().await, Postgres::shared());
+    let url = postgres.create();
+    let name = url.rsplit('/').next().unwrap();
+    // As it does by itself with what it has run a few times.
+    postgres.run_sql("postgres", &format!("ALTER DATABASE {name} SET plan_cache_mode = force_generic_plan"));
+    let (kit, pipe) = (kit_on(&harness, &url).await, Pipe::open());
+    let relay = Relay::new(kit.clone(), pipe.clone());
+    for aggregate in 1..=3 {
+        put(&kit, Uuid::from_u128(aggregate), 1).await;
+    }
+    // Looked at while a relay has all of them in hand.
+    for known in
+        ["UPDATE outbox SET claim_time = '2100-01-01'", "ANALYZE outbox", "UPDATE outbox SET claim_time = NULL"]
+    {
+        kit.db.schema_connection().execute_unprepared(known).await.unwrap();
+    }
+    assert_eq!(relay.publish_due().await.unwrap(), 3);
+    let fill = "INSERT INTO outbox (id, kind, aggregate, version, actor, trace, payload, create_time) \
+                SELECT gen_random_uuid(), 'test', gen_random_uuid(), 1, '', '', '', now() FROM generate_series(1, 30000)";
+    kit.db.schema_connection().execute_unprepared(fill).await.unwrap();
+
+    for _ in 0..2 {
+        assert_eq!(relay.publish_due().await.unwrap(), 500);
+    }
 }
 
 /// Guard: what is left out keeps what follows it. The other relay has not committed its claim, so nobody can see it.

@@ -120,8 +120,12 @@ impl Stage for OnTable {
 
 /// The kit of a harness over a PostgreSQL database of its own.
 pub(in crate::backend::queue) async fn kit_on_postgres(harness: &Harness) -> Kit {
-    let postgres = Postgres::shared();
-    let db = Db::open(&DatabaseSettings::of(&postgres.create())).await.unwrap();
+    kit_on(harness, &Postgres::shared().create()).await
+}
+
+/// A kit over an empty database.
+pub(in crate::backend::queue) async fn kit_on(harness: &Harness, url: &str) -> Kit {
+    let db = Db::open(&DatabaseSettings::of(url)).await.unwrap();
     Migrator::up(db.schema_connection(), None).await.unwrap();
     let Kit { clock, ids, keys, .. } = harness.kit.clone();
     Kit::new(db, clock, ids, keys)
