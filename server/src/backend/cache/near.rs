@@ -11,7 +11,8 @@ use super::Kept;
 use super::memory::bounded;
 
 const BYTES: u64 = 16 * 1024 * 1024;
-/// How long a value is trusted though Redis has said nothing: a connection that hangs carries no news.
+/// How long a value is trusted though Redis has said nothing: a connection that hangs carries no news, and the client passes on no
+/// word of a flush, behind which Redis tells of nothing that was read before.
 const TRUST: Duration = Duration::from_secs(10);
 const SLOTS: usize = 256;
 
