@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, SqlErr, Statement, Value};
 
 use super::checkpoint::Range;
 use crate::error::Error;
@@ -112,12 +112,11 @@ pub(super) async fn snapshot(
     let members: Vec<Uuid> = settled.iter().map(|(member, _)| member.0).collect();
     let expired: Vec<i64> = settled.iter().map(|(_, expired)| *expired).collect();
     if tx.has_others() {
-        // Rows that may be there already take twice the time, and hardly ever are. (Whoever else writes some meanwhile has the range,
-        // or makes this fail.)
-        let among = "SELECT member_id FROM point_snapshot \
+        // Rows that may be there already take twice the time, and hardly ever are.
+        let known = "SELECT member_id FROM point_snapshot \
                      WHERE run_date = $1 AND member_id > $2 AND member_id <= $3 LIMIT 1";
-        let among = statement(&**tx, among, [date.into(), from.into(), to.into()]);
-        let in_place = match tx.query_one_raw(among).await? {
+        let known = statement(&**tx, known, [date.into(), from.into(), to.into()]);
+        let in_place = match tx.query_one_raw(known).await? {
             None => "",
             Some(_) => {
                 " ON CONFLICT (run_date, member_id) DO UPDATE SET available = excluded.available, \
@@ -138,8 +137,13 @@ pub(super) async fn snapshot(
              WHERE w.member_id > $1 AND w.member_id <= $2{in_place}"
         );
         let values = [from.into(), to.into(), date.into(), members.into(), expired.into()];
-        tx.execute_raw(statement(&**tx, &insert, values)).await?;
-        return Ok(());
+        return match tx.execute_raw(statement(&**tx, &insert, values)).await {
+            // Another did the chunk meanwhile: one that had lost its hold on the range.
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                Err(Error::lost(format!("balances of {date}")))
+            }
+            done => Ok(done.map(drop)?),
+        };
     }
     let insert = "INSERT INTO point_snapshot (run_date, member_id, available, pending, reserved, owed, version) \
                   SELECT $3, member_id, available, pending, reserved, owed, version FROM point_wallet \
