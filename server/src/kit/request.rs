@@ -25,9 +25,14 @@ pub fn mask(
 ) -> Vec<&'static str> {
     let paths = mask.map(|mask| &*mask.paths).unwrap_or_default();
     violations.require("update_mask", !paths.is_empty(), "must name at least one field");
+    let most = editable.len();
+    violations.require("update_mask", paths.len() <= most, format!("must name at most {most} fields, each once"));
     let mut named = Vec::new();
-    for (at, path) in paths.iter().enumerate() {
+    for (at, path) in paths.iter().take(most).enumerate() {
         match editable.iter().find(|field| *field == path) {
+            Some(field) if named.contains(field) => {
+                violations.add(format!("update_mask.paths[{at}]"), "must stand there once");
+            }
             Some(field) => named.push(*field),
             None => {
                 violations.add(format!("update_mask.paths[{at}]"), format!("must be one of {}", editable.join(", ")));
@@ -35,6 +40,30 @@ pub fn mask(
         }
     }
     named
+}
+
+/// A list of numbers, each of which means something and stands there once. One that is longer than there are meanings is
+/// not looked into.
+pub fn distinct<T>(
+    violations: &mut Violations,
+    field: &str,
+    numbers: &[i32],
+    (what, most): (&str, usize),
+    meaning: impl Fn(i32) -> Option<T>,
+) -> Option<Vec<T>> {
+    if numbers.len() > most {
+        violations.add(field, format!("must be at most {most}, each once"));
+        return None;
+    }
+    let mut all = Vec::new();
+    for (at, number) in numbers.iter().enumerate() {
+        let meant = meaning(*number);
+        let field = format!("{field}[{at}]");
+        violations.require(&field, meant.is_some(), format!("must be {what}"));
+        violations.require(field, !numbers[..at].contains(number), "must stand there once");
+        all.extend(meant);
+    }
+    (all.len() == numbers.len()).then_some(all)
 }
 
 /// The id of a request that has nothing else to say, and its key.

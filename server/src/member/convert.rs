@@ -16,7 +16,11 @@ use crate::kit::date::Tz;
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::RequestKey;
 use crate::kit::proto_time;
+use crate::kit::request::mask;
 use crate::kit::violation::Violations;
+
+/// What an update can name.
+const FIELDS: &[&str] = &["display_name", "phone", "locale", "time_zone"];
 
 /// An optional BCP 47 tag; the shape alone is checked.
 fn locale(violations: &mut Violations, field: &str, text: &str) -> Option<String> {
@@ -91,21 +95,16 @@ pub(super) fn update_member(request: &pb::UpdateMemberRequest) -> Result<(Update
     let mut violations = Violations::new();
     let member = request.member.clone().unwrap_or_default();
     let id = member_id(&mut violations, "member.id", &member.id);
-    let fields = request.update_mask.clone().unwrap_or_default().paths;
-    violations.require("update_mask", !fields.is_empty(), "must name a field to change");
+    let fields = mask(&mut violations, request.update_mask.as_ref(), FIELDS);
     let mut changes = Changes::default();
-    for (at, field) in fields.iter().enumerate() {
-        match &**field {
+    for field in &fields {
+        match *field {
             "display_name" => {
                 changes.display_name = violations.text("member.display_name", &member.display_name, 1, 50)
             }
             "phone" => changes.phone = violations.take("member.phone", member.phone.trim().parse::<Phone>()),
             "locale" => changes.locale = locale(&mut violations, "member.locale", &member.locale),
-            "time_zone" => changes.time_zone = time_zone(&mut violations, "member.time_zone", &member.time_zone),
-            other => violations.add(
-                format!("update_mask.paths[{at}]"),
-                format!("must be display_name, phone, locale or time_zone; `{other}` can't be changed"),
-            ),
+            _ => changes.time_zone = time_zone(&mut violations, "member.time_zone", &member.time_zone),
         }
     }
     // Versions begin at 1: an etag that is not ours fits none.

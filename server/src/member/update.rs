@@ -22,7 +22,7 @@ pub(super) struct Update {
     pub(super) version: Option<i64>,
     pub(super) changes: Changes,
     /// The paths of the mask.
-    pub(super) fields: Vec<String>,
+    pub(super) fields: Vec<&'static str>,
 }
 
 impl Members {
@@ -63,7 +63,8 @@ impl Members {
         let updated = store::account_by_id(&**tx, &self.kit, id).await?;
         let updated = updated.ok_or_else(|| NotFound::new("member", id))?.profile;
         let cause = Cause { aggregate: id.0, version: updated.version, actor: &caller.actor() };
-        let event = pb::MemberUpdated { member_id: id.to_string(), fields: command.fields.clone() };
+        let fields = command.fields.iter().map(ToString::to_string).collect();
+        let event = pb::MemberUpdated { member_id: id.to_string(), fields };
         self.kit.outbox.put(tx, cause, &event);
         Ok(updated)
     }

@@ -6,7 +6,7 @@ use yeyak_proto::yeyak::stay::v1 as pb;
 
 use super::model::{Amenities, Amenity, GeoPoint, NotAPoint, NotWanted, Photo, Rating, Region, Wanted};
 use crate::kit::date::{Date, Nights};
-pub(super) use crate::kit::request::{choice, etag, keyed_id, mask, money};
+pub(super) use crate::kit::request::{choice, distinct, etag, keyed_id, mask, money};
 use crate::kit::violation::Violations;
 
 /// A region that must be given.
@@ -23,16 +23,9 @@ pub(super) fn region_number(region: Region) -> i32 {
 
 /// Amenities, each at most once.
 pub(super) fn amenities(violations: &mut Violations, field: &str, numbers: &[i32]) -> Option<Amenities> {
-    let mut all = Vec::new();
-    for (at, number) in numbers.iter().enumerate() {
-        let known = pb::Amenity::try_from(*number).is_ok();
-        let amenity = Amenity::of_number(*number).filter(|_| known);
-        let field = format!("{field}[{at}]");
-        violations.require(&field, amenity.is_some(), "must be a known amenity");
-        violations.require(field, !numbers[..at].contains(number), "must stand there once");
-        all.extend(amenity);
-    }
-    (all.len() == numbers.len()).then(|| all.into_iter().collect())
+    let known = |number| pb::Amenity::try_from(number).ok().and_then(|_| Amenity::of_number(number));
+    let all = distinct(violations, field, numbers, ("a known amenity", Amenity::COUNT), known)?;
+    Some(all.into_iter().collect())
 }
 
 pub(super) fn amenity_numbers(amenities: Amenities) -> Vec<i32> {
@@ -131,7 +124,8 @@ pub(super) fn wanted(
         NotWanted::Rooms | NotWanted::RoomWithoutAdult => "room_count",
     };
     let guests = read.map_err(|refused| violations.add(field(refused), refused.to_string())).ok();
-    violations.require("room_count", (0..=i32::from(Wanted::ROOMS)).contains(&room_count), "must be 1 to 50 rooms");
+    let most = Wanted::ROOMS;
+    violations.require("room_count", (0..=i32::from(most)).contains(&room_count), format!("must be 1 to {most} rooms"));
     let (nights, guests) = nights.zip(guests)?;
     match Wanted::new(nights, guests, rooms) {
         Ok(wanted) => Some(wanted),

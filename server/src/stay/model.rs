@@ -66,7 +66,7 @@ pub enum NotWanted {
 
 impl Guests {
     /// The most adults, and the most children.
-    pub const LIMIT: u16 = 500;
+    pub const LIMIT: u16 = 100;
 
     /// At least one adult; at most [`Self::LIMIT`] adults and as many children.
     pub fn new(adults: u16, children: u16) -> Result<Self, NotWanted> {
@@ -104,7 +104,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// The most rooms of one stay.
-    pub const ROOMS: u16 = 50;
+    pub const ROOMS: u16 = 20;
 
     /// At least one room, at most [`Self::ROOMS`], and an adult in each.
     pub fn new(nights: Nights, guests: Guests, rooms: u16) -> Result<Self, NotWanted> {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::kit::date::{Date, Nights, to_proto};
 use crate::kit::idempotency::RequestKey;
 use crate::kit::violation::Violations;
-use crate::stay::convert::money;
+use crate::stay::convert::{distinct, money};
 use crate::stay::model::{Rate, RoomTypeId};
 
 /// The longest range of one call.
@@ -67,16 +67,11 @@ fn range(
 }
 
 fn weekdays(violations: &mut Violations, numbers: &[i32]) -> Option<Vec<Weekday>> {
-    let mut all = Vec::new();
-    for (at, number) in numbers.iter().enumerate() {
-        let day = u8::try_from(*number).ok().and_then(|number| number.checked_sub(1));
-        let day = day.and_then(|day| Weekday::try_from(day).ok());
-        let field = format!("weekdays[{at}]");
-        violations.require(&field, day.is_some(), "must be a day of the week");
-        violations.require(field, !numbers[..at].contains(number), "must stand there once");
-        all.extend(day);
-    }
-    (all.len() == numbers.len()).then_some(all)
+    let weekday = |number| {
+        let day = u8::try_from(number).ok()?.checked_sub(1)?;
+        Weekday::try_from(day).ok()
+    };
+    distinct(violations, "weekdays", numbers, ("a day of the week", 7), weekday)
 }
 
 fn price(violations: &mut Violations, at: usize, sent: &pb::RatePlanPrice) -> Option<PlanPrice> {

@@ -105,6 +105,9 @@ impl FromStr for Region {
 pub struct Amenity(u8);
 
 impl Amenity {
+    /// How many there can be.
+    pub const COUNT: usize = 63;
+
     /// The amenity of a number from 1 to 63.
     pub fn of_number(number: i32) -> Option<Self> {
         u8::try_from(number).ok().filter(|number| (1..64).contains(number)).map(Self)

@@ -77,8 +77,8 @@ async fn a_path_that_cannot_be_changed_is_named_beside_every_other_violation() {
 
     assert_eq!(refused.reason, ErrorReason::InvalidFields);
     let fields: Vec<_> = refused.violations.iter().map(|violation| &*violation.field).collect();
-    assert_eq!(fields, ["member.phone", "update_mask.paths[1]", "update_mask.paths[2]"]);
-    assert!(refused.violations[1].description.contains("`email`"));
+    assert_eq!(fields, ["update_mask.paths[1]", "update_mask.paths[2]", "member.phone"]);
+    assert_eq!(refused.violations[0].description, "must be one of display_name, phone, locale, time_zone");
     let nothing = client.members().update_member(update(Member::default(), &[])).await.expect_err("no mask");
     assert_eq!(nothing.violations[0].field, "update_mask");
 }
@@ -321,4 +321,17 @@ async fn what_is_kept_holds_no_address_and_no_number_in_plain() {
     let holds = |text: &str| files.iter().any(|file| file.windows(text.len()).any(|part| part == text.as_bytes()));
     assert!(holds("열린이름"), "what is not sealed is found, so the search works");
     assert!(!holds("member0@") && !holds("example.kr") && !holds("1098765432") && !holds(PASSWORD));
+}
+
+/// Guard: a mask names each field once.
+#[tokio::test]
+async fn a_mask_that_names_a_field_again_and_again_is_refused() {
+    let yeyak = Yeyak::new().await;
+    let client = yeyak.member().await;
+    let member = Member { display_name: "김민아".into(), ..Default::default() };
+
+    let refused = client.members().update_member(update(member, &["display_name"; 1000])).await.expect_err("malformed");
+
+    let fields: Vec<_> = refused.violations.iter().map(|violation| &*violation.field).collect();
+    assert_eq!(fields, ["update_mask", "update_mask.paths[1]", "update_mask.paths[2]", "update_mask.paths[3]"]);
 }

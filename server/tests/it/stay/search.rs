@@ -1,6 +1,9 @@
 //! Finding and pricing stays.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use tokio::time::timeout;
 use yeyak::ErrorReason;
 use yeyak::proto::stay::v1::search_stays_request::OrderBy;
 use yeyak::proto::stay::v1::stay_refusal::Restriction;
@@ -224,7 +227,7 @@ async fn every_violation_of_a_search_is_told_at_once() {
         check_in_date: april(3),
         check_out_date: april(3),
         guests: Some(Guests { adult_count: 0, child_count: 0 }),
-        room_count: 51,
+        room_count: 21,
         region: 99,
         order_by: OrderBy::Distance.into(),
         amenities: vec![Amenity::Pool.into(), Amenity::Pool.into(), 77],
@@ -310,4 +313,16 @@ async fn a_price_is_asked_for_two_adults_unless_it_says_otherwise() {
     let said = yeyak.client.stay_search().price_stay(PriceStayRequest { guests: two, ..ask }).await.expect("a price");
     assert_eq!(silent, said);
     assert!(silent.offers[0].price.is_some());
+}
+
+/// Guard: a list is not looked into that is longer than it may be. This one would keep a thread busy for minutes.
+#[tokio::test]
+async fn a_list_of_a_million_is_refused_at_once() {
+    let yeyak = Yeyak::new().await;
+    let request = SearchStaysRequest { amenities: (1..=1_000_000).collect(), ..Default::default() };
+
+    let answer = timeout(Duration::from_secs(10), yeyak.client.stay_search().search_stays(request)).await;
+
+    let refused = answer.expect("is answered at once").expect_err("malformed");
+    assert!(refused.violations.iter().any(|violation| violation.field == "amenities"), "{refused:?}");
 }

