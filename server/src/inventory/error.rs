@@ -1,6 +1,6 @@
 //! What inventory refuses.
 
-use crate::error::{ErrorReason, Fault};
+use crate::error::{ErrorReason, Fault, NAMED, listed};
 use crate::kit::date::Date;
 use crate::stay::RoomTypeId;
 
@@ -34,10 +34,9 @@ pub enum InventoryError {
 }
 
 fn nights(dates: &[Date]) -> String {
-    let all: Vec<_> = dates.iter().map(Date::to_string).collect();
-    match &all[..] {
+    match dates {
         [one] => format!("the night of {one} is"),
-        all => format!("the nights of {} are", all.join(", ")),
+        all => format!("the nights of {} are", listed(all, ", ")),
     }
 }
 
@@ -52,7 +51,7 @@ impl Fault for InventoryError {
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::NightsTaken { room_type, dates, .. } => {
-                let dates: Vec<_> = dates.iter().map(Date::to_string).collect();
+                let dates: Vec<_> = dates.iter().take(NAMED).map(Date::to_string).collect();
                 vec![("room_type_id", room_type.to_string()), ("dates", dates.join(","))]
             }
             Self::RoomsSold { room_type, date, taken, .. } => {

@@ -1,14 +1,29 @@
-//! Malformed requests: every violation at once, a hundred at most, each with the path of its field.
+//! Malformed requests: every violation at once, as far as an answer has room, each with the path of its field.
 
-use crate::error::{Error, ErrorReason, Fault};
+use std::fmt;
 
-/// How many violations an answer tells of.
-const LIMIT: usize = 100;
+use crate::error::{Error, ErrorReason, Fault, listed};
+
+/// How many violations are remembered.
+const LIMIT: usize = 25;
 
 /// Collects what is wrong with a request while it is read.
 #[derive(Debug, Default)]
 pub struct Violations {
-    found: Vec<(String, String)>,
+    found: Vec<Violation>,
+}
+
+#[derive(Clone, Debug)]
+struct Violation {
+    field: String,
+    description: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, description } = self;
+        write!(f, "`{field}` {description}")
+    }
 }
 
 impl Violations {
@@ -21,7 +36,7 @@ impl Violations {
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
         // A list of thousands may be wrong in each place; the first ones tell enough.
         if self.found.len() < LIMIT {
-            self.found.push((field.into(), description.into()));
+            self.found.push(Violation { field: field.into(), description: description.into() });
         }
     }
 
@@ -97,14 +112,9 @@ impl Violations {
 
 /// One or more fields of a request are malformed.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", describe(violations))]
+#[error("{}", listed(violations, "; "))]
 pub struct InvalidFields {
-    violations: Vec<(String, String)>,
-}
-
-fn describe(violations: &[(String, String)]) -> String {
-    let all: Vec<_> = violations.iter().map(|(field, description)| format!("`{field}` {description}")).collect();
-    all.join("; ")
+    violations: Vec<Violation>,
 }
 
 impl Fault for InvalidFields {
@@ -113,6 +123,6 @@ impl Fault for InvalidFields {
     }
 
     fn violations(&self) -> Vec<(String, String)> {
-        self.violations.clone()
+        self.violations.iter().cloned().map(|Violation { field, description }| (field, description)).collect()
     }
 }

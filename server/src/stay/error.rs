@@ -1,14 +1,14 @@
 //! What stays refuse.
 
 use super::model::{PropertyId, RatePlanId, Refusal, RoomTypeId, refusals_in_short};
-use crate::error::{ErrorReason, Fault};
+use crate::error::{ErrorReason, Fault, listed};
 use crate::kit::money::Currency;
 
 /// Why something about a property, its rooms or a stay was refused.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StayError {
     /// A stay breaks restrictions.
-    #[error("the stay can't be had: {}", sentences(refusals))]
+    #[error("the stay can't be had: {}", listed(refusals, "; "))]
     Refused {
         /// Of which room type.
         room_type: RoomTypeId,
@@ -45,11 +45,6 @@ pub enum StayError {
     },
 }
 
-fn sentences(refusals: &[Refusal]) -> String {
-    let all: Vec<_> = refusals.iter().map(Refusal::to_string).collect();
-    all.join("; ")
-}
-
 impl Fault for StayError {
     fn reason(&self) -> ErrorReason {
         match self {
@@ -77,5 +72,34 @@ impl Fault for StayError {
                 vec![("field", field.clone()), ("expected", expected.to_string()), ("given", given.to_string())]
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Days;
+    use tonic::Status;
+    use tonic::body::Body;
+
+    use super::*;
+    use crate::kit::clock::Time;
+    use crate::kit::id::Ids;
+    use crate::stay::model::Restriction;
+
+    /// Guard: how much an error tells. gRPC core may refuse more than 8 KiB of headers.
+    #[test]
+    fn a_year_of_refused_nights_fits_into_an_answer() {
+        let (ids, now) = (Ids::seeded(1), Time::UNIX_EPOCH);
+        let first = now.date_naive();
+        let refusals: Vec<_> = (0..365)
+            .map(|night| Refusal { date: first + Days::new(night), restriction: Restriction::NoPrice })
+            .collect();
+        let (room_type, rate_plan) = (RoomTypeId::new(&ids, now), RatePlanId::new(&ids, now));
+        let refused = StayError::Refused { room_type, rate_plan, refusals };
+
+        let answer = Status::from(crate::error::Error::from(refused)).into_http::<Body>();
+
+        let size: usize = answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+        assert!(size < 8192, "{size}");
     }
 }

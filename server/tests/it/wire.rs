@@ -195,3 +195,19 @@ async fn callers_behind_a_proxy_are_told_apart_where_it_is_trusted() {
     assert_eq!(caller_behind(&["127.0.0.0/8"]).await, "203.0.113.9");
     assert_eq!(caller_behind(&[]).await, "127.0.0.1");
 }
+
+/// Guard: an answer without a body is all headers, of which a client takes 16 KiB.
+#[tokio::test]
+async fn a_refusal_with_very_much_to_tell_reaches_the_caller() {
+    let yeyak = Yeyak::new().await;
+    let serving = Serving::start(yeyak.platform).await;
+    let client = Client::connect(&format!("http://{}", serving.ports.grpc)).await.expect("connects");
+    let request = SearchStaysRequest { amenities: vec![99; 63], ..Default::default() };
+
+    let refused = client.stay_search().search_stays(request).await.expect_err("malformed");
+
+    assert_eq!(refused.reason, ErrorReason::InvalidFields, "{refused:?}");
+    assert_eq!(refused.violations.len(), 25);
+    assert!(refused.message.ends_with("and 15 more"), "{}", refused.message);
+    serving.end().await;
+}

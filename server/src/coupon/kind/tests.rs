@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::{Kinds, Refusal, Term, Terms, Value, Wording};
 use crate::coupon::best::{Coupon, Stacking, usable};
 use crate::coupon::cart::{Cart, Line, Subject, Unit};
+use crate::error::Fault;
 use crate::kit::clock::Time;
 use crate::kit::date::{Date, Tz};
 use crate::kit::id::{self, MemberId};
 use crate::kit::money::Currency;
-use crate::kit::violation::Violations;
+use crate::kit::violation::{InvalidFields, Violations};
 
 fn date(text: &str) -> Date {
     text.parse().expect("a date")
@@ -55,7 +56,10 @@ fn cart(lines: &[Line]) -> Cart {
 fn read(kinds: &Kinds, wording: &Wording) -> Result<Terms, String> {
     let mut violations = Violations::new();
     let terms = kinds.read("coupon_policy", wording, &mut violations);
-    violations.finish(terms).map_err(|error| error.to_string())
+    violations.finish(terms).map_err(|error| {
+        let wrong = error.fault::<InvalidFields>().expect("names what is wrong").violations();
+        wrong.into_iter().map(|(field, description)| format!("`{field}` {description}")).collect::<Vec<_>>().join("; ")
+    })
 }
 
 fn coupon(benefit: Term, conditions: &[Term]) -> Coupon {

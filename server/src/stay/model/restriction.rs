@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use chrono::Days;
 
 use super::{NightRate, Offer, Wanted};
+use crate::error::NAMED;
 use crate::kit::date::{Date, Nights};
 
 /// What the calendar allows on one night of a room type.
@@ -199,10 +200,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Refusals as they stand in the metadata of an error: `2026-05-02 CLOSED, 2026-05-03 NO_PRICE`.
+/// Refusals as they stand in the metadata of an error: `2026-05-02 CLOSED, 2026-05-03 NO_PRICE`. The first of them: an error has
+/// little room.
 pub fn refusals_in_short(refusals: &[Refusal]) -> String {
     let short: Vec<_> =
-        refusals.iter().map(|refusal| format!("{} {}", refusal.date, refusal.restriction.name())).collect();
+        refusals.iter().take(NAMED).map(|refusal| format!("{} {}", refusal.date, refusal.restriction.name())).collect();
     short.join(", ")
 }
 
