@@ -23,6 +23,7 @@ mod m0013_booking_points;
 mod m0014_reserved_difference;
 mod m0015_used_quote;
 mod m0016_point_lot_above;
+mod m0017_change_terms;
 mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_reserved_difference::Migration),
             Box::new(m0015_used_quote::Migration),
             Box::new(m0016_point_lot_above::Migration),
+            Box::new(m0017_change_terms::Migration),
         ]
     }
 }

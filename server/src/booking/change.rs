@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::BookingError;
 use super::model::{Booking, Event, Line, State};
 use super::quote::line_of;
-use super::token::{self, ChangeQuote, QuotedLine};
+use super::token::{self, ChangeQuote, QuotedLine, QuotedTerms};
 use super::{Bookings, store};
 use crate::coupon::apply::Discount;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::kit::clock::Time;
 use crate::kit::date::Nights;
 use crate::kit::id::BookingId;
 use crate::kit::idempotency::{Record, Reply, RequestKey};
-use crate::stay::model::{Guests, Wanted};
+use crate::stay::model::{Guests, RefundTerms, Wanted};
 
 /// The price of other dates, signed.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(super) struct QuotedChange {
     pub(super) booking: Booking,
     pub(super) line: Line,
     pub(super) discounts: Vec<Discount>,
+    /// Those of the new dates: season and weekend may be others.
+    pub(super) terms: RefundTerms,
     pub(super) fee_floor: i64,
     pub(super) expire_time: Time,
 }
@@ -67,6 +69,8 @@ impl Bookings {
         let now = self.kit.clock.now();
         let expire_time = now + self.settings.quote;
         let line = line_of(&offer);
+        // A move gives no other day to think again.
+        let terms = offer.terms.clone().booked_at(booking.zone, booking.create_time);
         let discounts = self.discounts_again(&booking, &offer).await?;
         // Moved far ahead and then cancelled, a booking would escape the fee that is due now: it stays due.
         let fee = booking.refund_at(now);
@@ -89,11 +93,12 @@ impl Bookings {
             version: booking.version,
             line: QuotedLine::from(&line),
             discounts: discounts.clone(),
+            terms: Some(QuotedTerms::from(&terms)),
             fee_floor,
             expire_time,
         };
         let token = token::seal(&self.kit, &quote)?;
-        Ok(QuotedChange { token, booking, line, discounts, fee_floor, expire_time })
+        Ok(QuotedChange { token, booking, line, discounts, terms, fee_floor, expire_time })
     }
 
     /// Moves a booking to the dates of a quote.
@@ -115,7 +120,8 @@ impl Bookings {
                     return Err(BookingError::QuoteInvalid("the booking has changed since, or is another one").into());
                 }
                 let (lines, discounts) = (vec![quote.line.line()?], quote.discounts);
-                let after = moved(&before, Booking { lines, discounts, ..after }, quote.fee_floor);
+                let terms = quote.terms.map_or(Ok(after.terms.clone()), QuotedTerms::terms)?;
+                let after = moved(&before, Booking { lines, discounts, terms, ..after }, quote.fee_floor);
                 self.evicting(async || self.change_on(caller, &before, &after, &record).await).await
             })
             .await

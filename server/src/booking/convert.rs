@@ -51,9 +51,9 @@ pub(super) fn ask_quote(request: &pb::QuoteBookingRequest) -> Result<AskQuote, E
     let room_type = violations.id("room_type_id", &request.room_type_id);
     let rate_plan = violations.id("rate_plan_id", &request.rate_plan_id);
     let nights = nights(&mut violations, request.check_in_date.as_ref(), request.check_out_date.as_ref());
-    let rooms = violations.within("room_count", or_default(request.room_count, 1), 1, 20);
-    let adults = violations.within("adult_count", or_default(request.adult_count, 2), 1, 100);
-    let children = violations.within("child_count", request.child_count, 0, 100);
+    let rooms = violations.within("room_count", or_default(request.room_count, 1), 1, Wanted::ROOMS.into());
+    let adults = violations.within("adult_count", or_default(request.adult_count, 2), 1, Guests::LIMIT.into());
+    let children = violations.within("child_count", request.child_count, 0, Guests::LIMIT.into());
     let small = |number: i32| u16::try_from(number).unwrap_or(0);
     let wanted = (|| {
         let (nights, rooms, adults, children) = (nights?, rooms?, adults?, children?);
@@ -346,7 +346,7 @@ pub(super) fn cancellation_quote(quoted: QuotedCancellation) -> pb::Cancellation
 pub(super) fn change_quote(quoted: QuotedChange) -> pb::ChangeQuote {
     let (due, refund) = quoted.difference();
     let (total, points) = (quoted.total(), quoted.points());
-    let QuotedChange { token, booking, line, discounts, fee_floor, expire_time } = quoted;
+    let QuotedChange { token, booking, line, discounts, terms, fee_floor, expire_time } = quoted;
     pb::ChangeQuote {
         token,
         total: money(&booking, total),
@@ -355,6 +355,8 @@ pub(super) fn change_quote(quoted: QuotedChange) -> pb::ChangeQuote {
         refund: money(&booking, refund),
         points,
         fee_floor: money(&booking, fee_floor),
+        refund_tiers: tiers(&terms),
+        full_refund_until: terms.full_until.map(proto_time),
         expire_time: Some(proto_time(expire_time)),
     }
 }

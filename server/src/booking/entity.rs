@@ -99,6 +99,7 @@ pub(super) mod change {
         pub(in crate::booking) version: i64,
         pub(in crate::booking) line: String,
         pub(in crate::booking) discounts: String,
+        pub(in crate::booking) terms: Option<String>,
         pub(in crate::booking) due: i64,
         pub(in crate::booking) fee_floor: i64,
         pub(in crate::booking) expire_time: Option<DateTimeUtc>,

@@ -144,6 +144,7 @@ mod tests {
             version: 3,
             line,
             discounts: Vec::new(),
+            terms: None,
             due: 100_000,
             fee_floor: 0,
             expire_time: Some(now + TimeDelta::minutes(15)),

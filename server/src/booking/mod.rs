@@ -2,7 +2,7 @@
 //!
 //! Promises:
 //! - a booking has all of its nights or none, and they are its own until it ends;
-//! - it costs what its quote said, to the won, and gives back what its terms say, as they were when it was made;
+//! - it costs what its quote said, to the won, and gives back what its terms say, as they were quoted for its dates;
 //! - it has the coupons and the points of its quote, and nobody else has them, from when it is made until it ends;
 //! - its state moves along one table of transitions, each a compare-and-set with an event;
 //! - a hold that has ended blocks nobody and can't be paid, with every job stopped;

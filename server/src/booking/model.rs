@@ -291,6 +291,11 @@ impl Booking {
         self.lines.iter().map(|line| line.nights.check_out()).max().unwrap_or(Date::MIN)
     }
 
+    /// When the day of departure begins, wherever the property is.
+    pub(super) fn departure(&self) -> Time {
+        date::instant(self.zone, self.check_out(), NaiveTime::MIN)
+    }
+
     /// When the stay is over: at noon of the last day, wherever the property is.
     pub(super) fn end(&self) -> Time {
         date::instant(self.zone, self.check_out(), NaiveTime::from_hms_opt(12, 0, 0).expect("noon is a time"))
@@ -365,6 +370,9 @@ impl Booking {
                 if state == State::Confirmed && self.is_day(arrival.succ_opt().unwrap_or(arrival), now) =>
             {
                 Some("the stay has begun".to_owned())
+            }
+            Event::Change if self.needs_approval => {
+                Some("its seller has agreed to these dates and no others".to_owned())
             }
             Event::Extend if now + TimeDelta::seconds(1) >= self.hold_limit_time => {
                 Some(format!("it can't be held beyond {}", self.hold_limit_time.to_rfc3339()))

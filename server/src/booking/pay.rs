@@ -121,7 +121,7 @@ impl Payable for Bookings {
             LatePayment::Refund => Ok(Received::GiveBack),
             // For a stay that is over it came too late, whoever would decide.
             _ if before.blocked(Event::AcceptLate, now).is_some() => Ok(Received::GiveBack),
-            LatePayment::Manual => Ok(Received::Undecided),
+            LatePayment::Manual => Ok(Received::Undecided { until: before.departure() }),
             LatePayment::AcceptIfAvailable => {
                 let expired = self.expired_in_turn(tx, &before).await?;
                 match self.take_again(tx, &expired, amount, actor).await {

@@ -6,7 +6,7 @@
 use super::change::moved;
 use super::error::BookingError;
 use super::model::{Booking, Event, Line, State};
-use super::token::{self, ChangeQuote};
+use super::token::{self, ChangeQuote, QuotedTerms};
 use super::{Bookings, store};
 use crate::backend::bus::ROOMS;
 use crate::coupon::apply::Discount;
@@ -19,6 +19,7 @@ use crate::kit::id::{BookingId, ChangeId};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
 use crate::payment::payable::{Bill, Received};
+use crate::stay::model::RefundTerms;
 
 /// A change that is to be paid.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub(super) struct PendingChange {
     pub(super) version: i64,
     pub(super) line: Line,
     pub(super) discounts: Vec<Discount>,
+    /// None of one that an earlier release has put there.
+    pub(super) terms: Option<RefundTerms>,
     pub(super) due: i64,
     pub(super) fee_floor: i64,
     /// None while a provider is being asked for the money.
@@ -81,9 +84,11 @@ impl Bookings {
         }
         store::pending::lock(tx, &booking).await?;
         let (now, line, discounts) = (self.kit.clock.now(), quote.line.line()?, quote.discounts);
+        let terms = quote.terms.map(QuotedTerms::terms).transpose()?;
         let known = store::pending::of(&**tx, booking.id).await?.filter(|known| known.is_live(now));
         let same = |known: &&PendingChange| {
-            (known.version, &known.line, &known.discounts) == (booking.version, &line, &discounts)
+            let agreed = (&known.line, &known.discounts, &known.terms);
+            known.version == booking.version && agreed == (&line, &discounts, &terms)
         };
         if let Some(known) = known.as_ref().filter(same) {
             let expire_time = bill.expire_time.min(known.limit_time);
@@ -104,6 +109,7 @@ impl Bookings {
             limit_time: now + self.settings.longest_hold,
             line,
             discounts,
+            terms,
         };
         // Room types are locked before nights.
         let more = self.more_nights(tx, &booking, &pending.line).await?;
@@ -146,7 +152,8 @@ impl Bookings {
         };
         let (lines, discounts) = (vec![pending.line], pending.discounts);
         let after = self.decide(before, Event::Change)?;
-        let after = moved(before, Booking { lines, discounts, ..after }, pending.fee_floor);
+        let terms = pending.terms.unwrap_or_else(|| after.terms.clone());
+        let after = moved(before, Booking { lines, discounts, terms, ..after }, pending.fee_floor);
         let total = after.total;
         let after = Booking {
             paid: before.paid + amount.minor,

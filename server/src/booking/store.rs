@@ -282,7 +282,9 @@ pub(super) async fn changes_since(conn: &impl ConnectionTrait, since: Time) -> R
 pub(super) async fn insert(tx: &Tx, kit: &Kit, booking: &Booking, quote: &Tag) -> Result<(), Error> {
     let row = row(kit, booking, quote)?.into_active_model();
     match booking::Entity::insert(row).exec_without_returning(&**tx).await {
-        Err(error) if is_used_quote(&error) => Err(BookingError::QuoteInvalid("it was used before").into()),
+        Err(error) if is_taken(&error, "quote") => Err(BookingError::QuoteInvalid("it was used before").into()),
+        // Another run draws another code.
+        Err(error) if is_taken(&error, "code") => Err(Error::lost(booking.id)),
         written => {
             written?;
             insert_lines(tx, booking).await
@@ -290,9 +292,9 @@ pub(super) async fn insert(tx: &Tx, kit: &Kit, booking: &Booking, quote: &Tag) -
     }
 }
 
-/// Whether a row was refused for its quote: other columns are unique too.
-fn is_used_quote(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("quote"))
+/// Whether a row was refused since another has its value of a column.
+fn is_taken(error: &DbErr, column: &str) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(what)) if what.contains(column))
 }
 
 async fn insert_lines(tx: &Tx, booking: &Booking) -> Result<(), Error> {
@@ -316,6 +318,7 @@ pub(super) async fn update(tx: &Tx, before: &Booking, after: &Booking) -> Result
         .col_expr(Column::Version, Expr::value(after.version))
         .col_expr(Column::Total, Expr::value(after.total.minor))
         .col_expr(Column::Discounts, Expr::value(json(&after.discounts)?))
+        .col_expr(Column::Terms, Expr::value(json(&QuotedTerms::from(&after.terms))?))
         .col_expr(Column::Paid, Expr::value(after.paid))
         .col_expr(Column::Refunded, Expr::value(after.refunded))
         .col_expr(Column::Fee, Expr::value(after.fee))

@@ -77,6 +77,9 @@ pub(super) struct ChangeQuote {
     pub(super) version: i64,
     pub(super) line: QuotedLine,
     pub(super) discounts: Vec<Discount>,
+    /// None of a quote that an earlier release has given: the booking keeps the terms that it has.
+    #[serde(default)]
+    pub(super) terms: Option<QuotedTerms>,
     pub(super) fee_floor: i64,
     pub(super) expire_time: Time,
 }

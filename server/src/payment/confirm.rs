@@ -154,7 +154,7 @@ impl Payments {
             let taken = Taken { amount: payment.amount, method: "" };
             begun.state = match payable.received(tx, payment.purpose(), taken, actor).await? {
                 Received::Accepted => State::Captured,
-                Received::GiveBack | Received::WrongMethod | Received::Undecided => State::Failed,
+                Received::GiveBack | Received::WrongMethod | Received::Undecided { .. } => State::Failed,
             };
             begun.counted = begun.state == State::Captured;
         }

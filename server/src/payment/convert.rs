@@ -24,17 +24,20 @@ const LONGEST_KEY: usize = 200;
 
 /// A page that a payer may be sent to: encrypted, or on this machine.
 fn return_url(violations: &mut Violations, text: &str) -> Option<String> {
-    let sound = text.is_empty() || (text.chars().count() <= LONGEST_URL && is_page(text));
+    if text.is_empty() {
+        return Some(String::new());
+    }
+    // As it was read, which is ASCII: what was sent may hold what a URL leaves out.
+    let page = Url::parse(text).ok().filter(is_page).filter(|url| url.as_str().len() <= LONGEST_URL);
     violations.require(
         "return_url",
-        sound,
+        page.is_some(),
         "must be `https://…`, or `http://` to this machine, without a user name, of at most 2,000 characters",
     );
-    sound.then(|| text.to_owned())
+    page.map(String::from)
 }
 
-fn is_page(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
+fn is_page(url: &Url) -> bool {
     let bare = url.username().is_empty() && url.password().is_none();
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -174,16 +177,24 @@ impl From<View> for pb::Payment {
 
 #[cfg(test)]
 mod convert_tests {
-    use super::is_page;
+    use super::*;
 
     #[test]
     fn a_payer_is_sent_to_encrypted_pages_or_to_this_machine() {
         for good in ["https://shop.kr/paid?x=1", "http://127.0.0.1:3000/", "http://localhost/a", "http://[::1]:8/"] {
-            assert!(is_page(good), "{good}");
+            assert_eq!(return_url(&mut Violations::new(), good).as_deref(), Some(good));
         }
         for bad in ["http://shop.kr/", "javascript:alert(1)", "https://u:p@shop.kr/", "http://127.0.0.1.evil.kr/", "x"]
         {
-            assert!(!is_page(bad), "{bad}");
+            assert_eq!(return_url(&mut Violations::new(), bad), None, "{bad}");
         }
+    }
+
+    /// Guard: what is kept is what was read.
+    #[test]
+    fn a_page_is_kept_in_ascii_and_measured_so() {
+        let kept = |text: &str| return_url(&mut Violations::new(), text);
+        assert_eq!(kept("https://shop.kr/가\0b").as_deref(), Some("https://shop.kr/%EA%B0%80%00b"));
+        assert_eq!(kept(&format!("https://shop.kr/{}", "가".repeat(300))), None, "2,716 letters");
     }
 }

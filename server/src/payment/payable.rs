@@ -68,8 +68,11 @@ pub enum Received {
     /// It was paid in another way than the booking's terms ask for: it goes back, and the booking waits for another attempt, as
     /// long as its hold lasts.
     WrongMethod,
-    /// The seller decides.
-    Undecided,
+    /// The seller decides, as long as it can be taken.
+    Undecided {
+        /// Until when that is.
+        until: Time,
+    },
 }
 
 /// What can be paid for. Each change happens in the transaction that records why.

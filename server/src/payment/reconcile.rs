@@ -1,4 +1,5 @@
-//! The job that resolves what is not known: attempts under way, attempts past their time, refunds not carried out.
+//! The job that resolves what is not known: attempts under way, attempts past their time, late money that nobody decided on,
+//! refunds not carried out.
 
 use std::time::Duration;
 
@@ -52,8 +53,14 @@ impl Payments {
                 tracing::warn!("the outcome of an attempt could not be recorded, and is asked for again: {error}");
             }
         }
+        let undecided = store::undecided(self.kit.db.read(), now, BATCH).await?;
+        for payment in &undecided {
+            if let Err(error) = self.give_back_undecided(payment, actor).await {
+                tracing::warn!("late money could not be given back, which is tried again: {error}");
+            }
+        }
         let refunded = store::refunds_due(self.kit.db.read(), now, BATCH).await?;
-        let pending = refunded.len();
+        let pending = undecided.len() + refunded.len();
         let mut carrying = futures::stream::iter(refunded.into_iter().map(|payment| self.carry_out_refunds(payment)))
             .buffer_unordered(AT_ONCE);
         while let Some(outcome) = carrying.next().await {

@@ -108,12 +108,15 @@ impl Payments {
         let back = if as_asked {
             let taken = Taken { amount: payment.amount, method: &charge.method };
             let received = payable.received(tx, payment.purpose(), taken, actor).await?;
-            next.state = if received == Received::Undecided { State::NeedsDecision } else { State::Captured };
-            next.counted = received == Received::Accepted;
+            (next.state, next.counted) = (State::Captured, received == Received::Accepted);
             match received {
                 Received::GiveBack => Some(Reason::TooLate),
                 Received::WrongMethod => Some(Reason::WrongMethod),
-                Received::Accepted | Received::Undecided => None,
+                Received::Accepted => None,
+                Received::Undecided { until } => {
+                    (next.state, next.next_ask_time) = (State::NeedsDecision, Some(until));
+                    None
+                }
             }
         } else {
             tracing::error!(payment.id = %payment.id, asked = %payment.amount, taken = %charge.total,

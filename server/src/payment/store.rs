@@ -175,6 +175,18 @@ pub(super) async fn due(conn: &impl ConnectionTrait, now: Time, limit: u64) -> R
     found.into_iter().map(payment_of).collect()
 }
 
+/// Attempts whose money came late, was not decided on, and can't be taken any more.
+pub(super) async fn undecided(conn: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<Payment>, Error> {
+    let found = Entity::find()
+        .filter(Column::State.eq(State::NeedsDecision))
+        .filter(Column::NextAskTime.lte(now))
+        .order_by_asc(Column::NextAskTime)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    found.into_iter().map(payment_of).collect()
+}
+
 /// Attempts whose outcome has been unknown since before an instant.
 pub(super) async fn unknown_since(conn: &impl ConnectionTrait, before: Time) -> Result<Vec<Payment>, Error> {
     let found = Entity::find()

@@ -8,7 +8,7 @@ use super::{json, parsed};
 use crate::booking::entity::{booking, change};
 use crate::booking::model::Booking;
 use crate::booking::pending::PendingChange;
-use crate::booking::token::QuotedLine;
+use crate::booking::token::{QuotedLine, QuotedTerms};
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::id::{BookingId, ChangeId};
@@ -21,6 +21,7 @@ fn read(row: change::Model) -> Result<PendingChange, Error> {
         version: row.version,
         line: parsed::<QuotedLine>(&row.line)?.line()?,
         discounts: parsed(&row.discounts)?,
+        terms: row.terms.map(|terms| parsed::<QuotedTerms>(&terms)?.terms()).transpose()?,
         due: row.due,
         fee_floor: row.fee_floor,
         expire_time: row.expire_time,
@@ -49,6 +50,7 @@ pub(in crate::booking) async fn put(tx: &Tx, pending: &PendingChange) -> Result<
         version: pending.version,
         line: json(&QuotedLine::from(&pending.line))?,
         discounts: json(&pending.discounts)?,
+        terms: pending.terms.as_ref().map(|terms| json(&QuotedTerms::from(terms))).transpose()?,
         due: pending.due,
         fee_floor: pending.fee_floor,
         expire_time: pending.expire_time,
@@ -61,6 +63,7 @@ pub(in crate::booking) async fn put(tx: &Tx, pending: &PendingChange) -> Result<
         Column::Version,
         Column::Line,
         Column::Discounts,
+        Column::Terms,
         Column::Due,
         Column::FeeFloor,
         Column::ExpireTime,

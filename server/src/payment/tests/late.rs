@@ -4,6 +4,7 @@ use futures::future::join_all;
 
 use super::stage::{Stage, reasons};
 use crate::error::ErrorReason;
+use crate::kit::clock::Time;
 use crate::kit::id::BookingId;
 use crate::kit::idempotency::RequestKey;
 use crate::kit::money::Money;
@@ -11,6 +12,8 @@ use crate::payment::PaymentId;
 use crate::payment::model::State;
 use crate::payment::payable::Received;
 use crate::payment::resolve::Decision;
+
+const UNDECIDED: Received = Received::Undecided { until: Time::MAX_UTC };
 
 /// A payment that the booking answers so.
 async fn late(stage: &Stage, answer: Received) -> (BookingId, PaymentId) {
@@ -49,7 +52,7 @@ async fn what_the_booking_takes_stays() {
 async fn the_seller_decides_on_what_is_undecided() {
     let stage = Stage::new().await;
     for (decision, state, held) in [(Decision::Accept, State::Captured, 1000), (Decision::Refund, State::Refunded, 0)] {
-        let (booking, id) = late(&stage, Received::Undecided).await;
+        let (booking, id) = late(&stage, UNDECIDED).await;
         assert_eq!((stage.state(id).await, stage.held(booking).await), (State::NeedsDecision, 1000));
         let early = stage.refund(id, 100).await.unwrap_err();
         assert_eq!(early.reason(), ErrorReason::RefundTooLarge, "nothing goes back before the decision");
@@ -68,7 +71,7 @@ async fn the_seller_decides_on_what_is_undecided() {
 #[tokio::test]
 async fn one_of_many_decisions_counts() {
     let stage = Stage::new().await;
-    let (booking, id) = late(&stage, Received::Undecided).await;
+    let (booking, id) = late(&stage, UNDECIDED).await;
 
     let decisions = (0..10).map(|n| if n % 2 == 0 { Decision::Accept } else { Decision::Refund });
     let keys = RequestKey::default();

@@ -3,13 +3,15 @@
 use chrono::{Days, NaiveDate, TimeZone};
 use yeyak::proto::booking::v1::booking::State;
 use yeyak::proto::booking::v1::{
-    Booking, ChangeBookingRequest, ChangeQuote, QuoteCancellationRequest, QuoteChangeRequest,
+    ApproveBookingRequest, Booking, ChangeBookingRequest, ChangeQuote, QuoteCancellationRequest, QuoteChangeRequest,
+    RefundTier,
 };
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
+use yeyak::proto::stay::v1::property::ConfirmationMode;
 use yeyak::{Client, Error, ErrorReason};
 
 use crate::harness::Yeyak;
-use crate::place::{PRICE, Plan, arrival, date, is, minor, nights};
+use crate::place::{PRICE, Plan, arrival, date, get, is, minor, nights};
 
 async fn quote(client: &Client, booking: &Booking, stay: (NaiveDate, NaiveDate)) -> Result<ChangeQuote, Error> {
     let ask = QuoteChangeRequest { id: booking.id.clone(), check_in_date: date(stay.0), check_out_date: date(stay.1) };
@@ -117,5 +119,47 @@ async fn a_fee_is_not_escaped_by_cheaper_dates() {
 
     assert_eq!(refused.reason, ErrorReason::ActionBlocked, "{refused:?}");
     assert_eq!((minor(&moved.total), minor(&moved.refunded)), (3 * PRICE, 0));
+    yeyak.check().await;
+}
+
+/// Guard: a move adopts the terms of its new dates. The first night is a Wednesday's, the third a Friday's.
+#[tokio::test]
+async fn a_booking_that_moves_to_the_weekend_has_the_terms_of_the_weekend() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { policy: Preset::KrLodging, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let booking = place.confirmed(&yeyak, &client, nights(0, 1)).await;
+    let on_the_day = |tiers: &[RefundTier]| tiers.last().map(|tier| tier.refund_percent);
+    assert_eq!(on_the_day(&booking.refund_tiers), Some(80));
+
+    let quoted = quote(&client, &booking, nights(2, 1)).await.expect("costs as much");
+    let request = ChangeBookingRequest { id: booking.id.clone(), quote_token: quoted.token, ..Default::default() };
+    let moved = client.bookings().change_booking(request).await.expect("moves");
+
+    assert_eq!(on_the_day(&quoted.refund_tiers), Some(70));
+    assert_eq!(get(&client, &booking.id).await.refund_tiers, quoted.refund_tiers);
+    let morning = (arrival() + Days::new(2)).and_hms_opt(9, 0, 0).expect("a time");
+    yeyak.clock.set(chrono_tz::Asia::Seoul.from_local_datetime(&morning).single().expect("an instant").to_utc());
+    let ask = QuoteCancellationRequest { id: moved.id };
+    let quote = client.bookings().quote_cancellation(ask).await.expect("a quote");
+    assert_eq!(minor(&quote.fee), PRICE * 3 / 10);
+    yeyak.check().await;
+}
+
+/// Guard: the seller's yes is for the dates that were asked for.
+#[tokio::test]
+async fn what_its_seller_has_agreed_to_is_not_moved_elsewhere() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan { mode: ConfirmationMode::Request, ..Plan::default() }).await;
+    let client = yeyak.member().await;
+    let booking = place.hold(&client, nights(0, 1)).await.expect("asks");
+    let request = ApproveBookingRequest { id: booking.id.clone(), ..Default::default() };
+    place.seller.bookings().approve_booking(request).await.expect("approves");
+
+    let held = quote(&client, &booking, nights(1, 1)).await.expect_err("the seller has not agreed to it");
+    crate::place::pay(&yeyak, &client, &booking).await;
+    let paid = quote(&client, &booking, nights(1, 1)).await.expect_err("the seller has not agreed to it");
+
+    assert_eq!([held.reason, paid.reason], [ErrorReason::ActionBlocked; 2]);
     yeyak.check().await;
 }

@@ -11,7 +11,7 @@ use yeyak::proto::common::v1::Money;
 use yeyak_server::backend::provider::simulator::{Fault, When};
 
 use crate::harness::Yeyak;
-use crate::place::{PRICE, Plan, cancel, confirm, get, is, minor, nights, prepare, take};
+use crate::place::{PRICE, Plan, cancel, confirm, get, is, minor, nights, pay, prepare, take};
 
 /// Guard: the condition on held + sold in the statement that takes nights (and behind it the CHECK of the table).
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +88,10 @@ async fn forty_nights_are_charged_as_forty() {
         panic!("a stay")
     };
     assert_eq!(stay.nights.len(), 40);
+    let paid = pay(&yeyak, &client, &booking).await;
+    assert_eq!(minor(&paid.amount), 40 * PRICE);
+    assert_eq!(minor(&get(&client, &booking.id).await.paid), 40 * PRICE);
+    yeyak.check().await;
 }
 
 /// Guard: the record of the request, which commits with the booking.

@@ -315,3 +315,20 @@ async fn a_fee_that_became_due_between_two_quotes_stays_due() {
     assert_eq!(minor(&quote.fee_floor), 2 * PRICE / 5, "of two nights on the day before a Friday");
     scene.sound().await;
 }
+
+/// From a Friday to a Thursday: the terms are those of the quote, once it is paid.
+#[tokio::test]
+async fn a_move_that_is_paid_has_the_terms_of_its_quote() {
+    let scene = Scene::of(Plan { policy: Preset::KrLodging, ..Plan::default() }).await;
+    let quote = scene.quote(longer()).await;
+    let attempt = scene.prepare_with(&quote).await.expect("prepares");
+    assert_eq!(scene.booking().await.refund_tiers, scene.booking.refund_tiers, "not before it is paid");
+
+    let key = scene.yeyak.press(&attempt.checkout_url, "pay").await.expect("a key");
+    confirm(&scene.client, &attempt, key).await.expect("pays");
+
+    assert_ne!(quote.refund_tiers, scene.booking.refund_tiers);
+    assert_eq!(scene.booking().await.refund_tiers, quote.refund_tiers);
+    scene.has_moved().await;
+    scene.sound().await;
+}

@@ -12,6 +12,7 @@ use yeyak::proto::payment::v1::{
 };
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
 use yeyak_server::backend::provider::simulator::{Fault, Hooks, When};
+use yeyak_server::kit::clock::Time;
 
 use crate::harness::Yeyak;
 use crate::place::{PRICE, Place, Plan, cancel, confirm, get, is, minor, nights, prepare};
@@ -349,4 +350,48 @@ async fn people_read_a_page_whatever_they_send() {
     let front = front.text().await.expect("text");
     assert!(front.contains("/healthz") && front.contains("jwks.json"), "{front}");
     assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Ready);
+}
+
+/// Guard: what nobody can take any more goes back, though the seller never answers.
+#[tokio::test]
+async fn late_money_that_nobody_decides_on_goes_back_on_the_day_of_departure() {
+    let yeyak = Yeyak::new().await;
+    let (place, client, booking, attempt) = late(&yeyak, LatePaymentPolicy::Manual, false).await;
+    // The midnight at which the day of departure begins in Seoul.
+    let departure: Time = "2026-04-02T15:00:00Z".parse().expect("an instant");
+    yeyak.clock.set(departure - TimeDelta::seconds(1));
+    yeyak.settle().await;
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::NeedsDecision);
+
+    yeyak.clock.set(departure);
+    yeyak.settle().await;
+
+    assert_eq!(payment(&client, &attempt.id).await.state(), Paid::Refunded);
+    assert!(is(&get(&client, &booking).await, State::Expired));
+    let request = ResolvePaymentRequest { id: attempt.id, decision: Decision::Refund.into(), ..Default::default() };
+    let again = place.seller.payments().resolve_payment(request).await.expect_err("decided");
+    assert_eq!(again.reason, ErrorReason::PaymentDecided);
+    yeyak.settle().await;
+    yeyak.check().await;
+}
+
+/// Guard: a page that a payer is sent back to is kept as it was read.
+#[tokio::test]
+async fn the_way_back_is_kept_as_it_was_read() {
+    let yeyak = Yeyak::new().await;
+    let place = yeyak.place(Plan::default()).await;
+    let client = yeyak.member().await;
+    let booking = place.hold(&client, nights(0, 1)).await.expect("holds");
+    let prepare = async |return_url: String| {
+        let request = PreparePaymentRequest { booking_id: booking.id.clone(), return_url, ..Default::default() };
+        client.payments().prepare_payment(request).await
+    };
+
+    let long = prepare(format!("https://example.kr/{}", "가".repeat(1000))).await.expect_err("9,000 letters");
+    assert_eq!(long.violations[0].field, "return_url");
+    let attempt = prepare("https://example.kr/돌아\u{0}오기".into()).await.expect("prepares");
+
+    let key = yeyak.press(&attempt.checkout_url, "pay").await.expect("a key");
+    confirm(&client, &attempt, key).await.expect("pays");
+    yeyak.check().await;
 }
