@@ -230,7 +230,8 @@ async fn main() -> Result<(), Failure> {
                 r#"{{"bench":"coupon_rush","what":"ratio","accepted_of_empty":{accepted:.3},"issued_of_empty":{issued:.3}}}"#
             );
         }
-        rate = rate.max(rushed.map_or(0.0, |(accepted, _)| accepted));
+        // Half of what this minute can do, not of what a faster one could.
+        rate = rushed.map_or(rate, |(accepted, _)| accepted);
         before = after;
     }
     if plan.runs("half_load") && rate > 0.0 {

@@ -10,6 +10,7 @@ use clap::Args;
 use etcetera::BaseStrategy;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use tonic::Code;
 use yeyak::Client;
 use yeyak::proto::member::v1::{RefreshSessionRequest, Tokens};
 
@@ -121,6 +122,8 @@ impl SessionFile {
                 sessions.keep(url, fresh.clone())?;
                 Ok(Some(fresh))
             }
+            // Of a server that can't be reached nothing is known of the session.
+            Err(error) if error.code != Code::Unauthenticated => Err(error.into()),
             Err(error) => {
                 output::note(format!(
                     "yeyak: the session of {} has ended ({error}); calling as nobody (`yeyak logout` forgets it)",

@@ -188,7 +188,8 @@ async fn identify(
     headers: &HeaderMap,
     method: &'static Method,
 ) -> Result<Caller, Error> {
-    let act_as = headers.get(ACT_AS_HEADER).and_then(|value| value.to_str().ok());
+    // One that can't be read is refused: without it, the call would be made as the key itself.
+    let act_as = headers.get(ACT_AS_HEADER).map(|value| value.to_str().map_err(|_| Unauthenticated)).transpose()?;
     let caller = match bearer(headers)? {
         Some(token) => authenticate.caller(Credentials { token, act_as, method }).await?,
         None => Caller::Anonymous,

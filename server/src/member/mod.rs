@@ -3,7 +3,7 @@
 //! Promises:
 //! - an e-mail address belongs to one member;
 //! - a role is never taken from a request: an admin grants it, and the grant is on record;
-//! - what is said and how long it takes never tells whether an address has an account;
+//! - what a login says and how long it takes never tells whether an address has an account;
 //! - a refresh token works once, and used later again it ends its session;
 //! - an ended session, a changed password and a withdrawn role count at once here, and within two seconds elsewhere.
 

@@ -151,7 +151,8 @@ impl std::str::FromStr for Email {
 
     /// Takes what mail servers deliver: something, an @, and a domain with a dot. Whether it exists, only a letter tells.
     fn from_str(text: &str) -> Result<Self, NotAnEmail> {
-        let text = text.trim();
+        // Lower-cased first: some letters grow by it, or become others, and what is kept must be read again.
+        let text = text.trim().to_lowercase();
         let plain = text.len() <= 254 && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
         let Some((name, domain)) = text.rsplit_once('@') else { return Err(NotAnEmail) };
         let labels = domain
@@ -159,7 +160,7 @@ impl std::str::FromStr for Email {
             .filter(|label| !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-'));
         let shaped =
             (1..=64).contains(&name.len()) && !name.contains('@') && labels.count() == domain.split('.').count();
-        if plain && shaped && domain.contains('.') { Ok(Self(text.to_lowercase())) } else { Err(NotAnEmail) }
+        if plain && shaped && domain.contains('.') { Ok(Self(text)) } else { Err(NotAnEmail) }
     }
 }
 
@@ -213,6 +214,16 @@ mod tests {
         for bad in ["", "a", "a@", "@b.kr", "a@b", "a b@c.kr", "a@b@c.kr", "a@.kr", "a@b..kr", "a\n@b.kr", &long] {
             assert!(bad.parse::<Email>().is_err(), "{bad}");
         }
+    }
+
+    /// Guard: what is kept is lower-cased before it is judged, and reads back.
+    #[test]
+    fn addresses_that_grow_when_they_are_lower_cased_are_judged_as_they_are_kept() {
+        for bad in ["a@İ.kr".to_owned(), format!("{}@b.kr", "Ⱥ".repeat(32))] {
+            assert!(bad.parse::<Email>().is_err(), "{bad}");
+        }
+        let kept: Email = "ÄÖ@B.kr".parse().expect("an address");
+        assert_eq!(kept.as_str().parse::<Email>().expect("reads back"), kept);
     }
 
     #[test]

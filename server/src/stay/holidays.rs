@@ -22,7 +22,7 @@ mod tests {
         let lines = KOREAN.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         assert_eq!(korean().count(), lines.count());
         assert!(korean().is_sorted());
-        for year in 2026..=2028 {
+        for year in 2026..=2030 {
             let days = korean().filter(|date| date.year() == year).count();
             assert!((18..=24).contains(&days), "{year} has {days}");
         }

@@ -1,6 +1,5 @@
 //! Requests to commands, with every violation at once; and answers.
 
-use chrono::SubsecRound;
 use yeyak_proto::yeyak::member::v1 as pb;
 
 use super::create::Create;
@@ -8,6 +7,7 @@ use super::model::{ApiKey, Scope, Scopes};
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::proto_time;
+use crate::kit::request::instant;
 use crate::kit::violation::Violations;
 
 const MOST_SCOPES: usize = 100;
@@ -26,11 +26,9 @@ pub(super) fn create(request: &pb::CreateApiKeyRequest, now: Time) -> Result<Cre
 }
 
 fn future(violations: &mut Violations, time: &prost_types::Timestamp, now: Time) -> Option<Time> {
-    let nanos = u32::try_from(time.nanos).ok();
-    let read = nanos.and_then(|nanos| Time::from_timestamp(time.seconds, nanos)).map(|time| time.trunc_subsecs(6));
-    let read = read.filter(|time| *time > now);
-    violations.require("expire_time", read.is_some(), "must be an instant in the future");
-    read
+    let read = instant(violations, "expire_time", Some(time))?;
+    violations.require("expire_time", read > now, "must be an instant in the future");
+    Some(read)
 }
 
 impl From<ApiKey> for pb::ApiKey {

@@ -18,6 +18,9 @@ use crate::stay::convert::{
 };
 use crate::stay::model::{About, Property, PropertyChange, PropertyState};
 
+/// What properties sell in: what Toss Payments settles in.
+const CURRENCIES: [&str; 3] = ["KRW", "JPY", "USD"];
+
 /// What an update can name.
 const FIELDS: &[&str] = &[
     "name",
@@ -51,6 +54,8 @@ pub(super) fn create(request: &pb::CreatePropertyRequest) -> Result<(CreatePrope
     }
     let code = if property.currency_code.is_empty() { "KRW" } else { &property.currency_code };
     let currency = violations.take("property.currency_code", code.parse::<Currency>());
+    let sold_in = currency.is_none_or(|currency| CURRENCIES.contains(&currency.code()));
+    violations.require("property.currency_code", sold_in, format!("must be one of {}", CURRENCIES.join(", ")));
     violations.finish(currency.map(|currency| (CreateProperty { about, currency }, key)))
 }
 

@@ -20,8 +20,8 @@ impl Stays {
         if reader(caller) == Some(found.seller) {
             return Ok(found);
         }
-        let listed = self.seen_property(caller, found.property).await.is_ok();
-        if listed && found.state == SaleState::Open { Ok(found) } else { Err(not_found()) }
+        self.seen_property(caller, found.property).await.map_err(|error| error.hidden(not_found))?;
+        if found.state == SaleState::Open { Ok(found) } else { Err(not_found()) }
     }
 
     /// The room types of a property that the caller may see, oldest first.
