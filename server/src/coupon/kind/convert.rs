@@ -3,7 +3,7 @@
 use yeyak_proto::yeyak::common::v1 as common;
 use yeyak_proto::yeyak::coupon::v1 as pb;
 
-use super::{Accepts, Argument, Kind, Parameter, Term, Value, Wording};
+use super::{Accepts, Argument, Kind, Parameter, Term, Value, Values, Wording};
 
 impl From<&pb::CouponPolicy> for Wording {
     /// A benefit that is missing is one of no kind, which is refused where kinds are read.
@@ -17,11 +17,13 @@ impl From<&pb::CouponPolicy> for Wording {
 
 impl From<&pb::CouponTerm> for Term {
     fn from(term: &pb::CouponTerm) -> Self {
-        Self { kind: term.kind.clone(), parameters: term.parameters.iter().map(Argument::from).collect() }
+        let most = Values::LIMIT + 1;
+        Self { kind: term.kind.clone(), parameters: term.parameters.iter().take(most).map(Argument::from).collect() }
     }
 }
 
 impl From<&pb::CouponParameter> for Argument {
+    /// Words without the space around them, so that what is stored is what is read.
     fn from(parameter: &pb::CouponParameter) -> Self {
         use pb::coupon_parameter::Value as Sent;
         let value = parameter.value.as_ref().map(|value| match value {
@@ -29,8 +31,10 @@ impl From<&pb::CouponParameter> for Argument {
             Sent::Amount(common::Money { currency_code, minor_units }) => {
                 Value::Amount { currency_code: currency_code.clone(), minor_units: *minor_units }
             }
-            Sent::Text(text) => Value::Text(text.clone()),
-            Sent::Texts(texts) => Value::Texts(texts.values.clone()),
+            Sent::Text(text) => Value::Text(text.trim().to_owned()),
+            Sent::Texts(texts) => {
+                Value::texts(texts.values.iter().take(Accepts::TEXTS_LIMIT + 1).map(|text| text.trim()))
+            }
             Sent::Date(common::Date { year, month, day }) => Value::Date { year: *year, month: *month, day: *day },
         });
         Self { name: parameter.name.clone(), value }

@@ -3,7 +3,7 @@
 //! A kind is one file, with a `KIND`, and one line in [`Kinds::standard`]; nothing else names it. Promises:
 //! - what a kind asks for is declared: checked, described and listed from one place;
 //! - every violation is named with its path in the request;
-//! - what is stored of a policy is what was said, and it is read again by the same rules.
+//! - what is stored of a policy is what was said, without the space around words, and it is read again by the same rules.
 
 pub mod benefit;
 pub mod condition;

@@ -199,7 +199,7 @@ impl Misfit {
 
 impl Values {
     /// How many parameters are looked at; no kind has nearly as many.
-    const LIMIT: usize = 20;
+    pub(super) const LIMIT: usize = 20;
 
     /// What a kind asks for of what was given, with all that is wrong noted.
     pub(super) fn read(

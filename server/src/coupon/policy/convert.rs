@@ -1,5 +1,6 @@
 //! Requests to commands, with every violation at once; and policies to answers.
 
+use prost::Message;
 use yeyak_proto::yeyak::coupon::v1 as pb;
 use yeyak_proto::yeyak::coupon::v1::coupon_policy as parts;
 use yeyak_proto::yeyak::coupon::v1::coupon_policy::Validity as Sent;
@@ -38,6 +39,9 @@ const FIELDS: &[&str] = &[
 const MOST_TOTAL: i64 = 100_000_000;
 const MOST_PER_MEMBER: i32 = 100;
 const MOST_BUDGET: i64 = 1_000_000_000_000_000;
+/// The most that a message may have of the terms of a policy: a page of 200, each with the longest name and description, stays
+/// below the 4 MiB that an answer has.
+const MOST_TERM_BYTES: usize = 10 * 1_024;
 
 pub(super) fn create(
     request: &pb::CreateCouponPolicyRequest,
@@ -62,6 +66,7 @@ pub(super) fn create(
     let command = (|| {
         let terms = terms?;
         one_currency(&mut violations, policy, terms.currency);
+        short_enough(&mut violations, &wording);
         Some(CreatePolicy {
             issuing: issuing?,
             wording,
@@ -231,6 +236,14 @@ fn one_currency(violations: &mut Violations, policy: &pb::CouponPolicy, currency
         let same = budget.currency_code == currency.code();
         violations.require(field, same, format!("must be {currency}, as the amounts of its terms"));
     }
+}
+
+/// Each word of the terms has its limit; all of them together would be far more than any policy needs.
+fn short_enough(violations: &mut Violations, wording: &Wording) {
+    let terms = std::iter::once(&wording.benefit).chain(&wording.conditions);
+    let bytes: usize = terms.map(|term| pb::CouponTerm::from(term).encoded_len()).sum();
+    let limit = format!("must be at most {MOST_TERM_BYTES} bytes together with the benefit");
+    violations.require("coupon_policy.conditions", bytes <= MOST_TERM_BYTES, limit);
 }
 
 fn issuing(sent: parts::Issuing) -> Option<Issuing> {

@@ -2,11 +2,14 @@
 
 use chrono::TimeDelta;
 use futures::future::join_all;
+use prost_reflect::prost::Message;
 use yeyak::Client;
 use yeyak::proto::common::v1::Money;
+use yeyak::proto::coupon::v1::coupon_parameter::Value;
 use yeyak::proto::coupon::v1::coupon_policy::{Issuing, RefundPolicy, State, Validity};
 use yeyak::proto::coupon::v1::{
-    CouponPolicy, CouponStacking, CreateCouponPolicyRequest, ListCouponPoliciesRequest, ListOpenCouponPoliciesRequest,
+    CouponParameter, CouponPolicy, CouponStacking, CouponTerm, CouponTexts, CreateCouponPolicyRequest,
+    ListCouponPoliciesRequest, ListOpenCouponPoliciesRequest,
 };
 
 use super::desk::{create, end, get, grant, instant, pause, policy, terms, won};
@@ -109,6 +112,34 @@ async fn a_window_that_can_not_be_and_a_budget_in_another_currency_are_refused()
     let budget = Some(Money { currency_code: "USD".into(), minor_units: 100 });
     let foreign = CouponPolicy { budget, ..terms(Issuing::Grant) };
     assert_eq!(field(foreign).await, "coupon_policy.budget.currency_code");
+}
+
+/// Guards: the limit of all terms together, which those of their words are no substitute for; words are kept as they are read.
+#[tokio::test]
+async fn the_longest_policies_are_short_enough_for_a_page_of_them() {
+    let yeyak = Yeyak::new().await;
+    let seller = yeyak.seller().await;
+    let with = |values: Vec<String>| {
+        let categories =
+            CouponParameter { name: "categories".into(), value: Some(Value::Texts(CouponTexts { values })) };
+        CouponPolicy {
+            name: "🏨".repeat(100),
+            description: "🏨".repeat(2_000),
+            conditions: vec![CouponTerm { kind: "CATEGORY".into(), parameters: vec![categories] }],
+            ..terms(Issuing::FirstCome)
+        }
+    };
+    let long = |count: usize| (0..count).map(|at| format!("{at:02}{}", "차".repeat(98))).collect::<Vec<_>>();
+
+    let padded = policy(&seller, with(vec![format!("{}tea", " ".repeat(1_000_000))])).await;
+    let longest = policy(&seller, with(long(33))).await;
+    let too_long = create(&seller, with(long(40))).await.expect_err("40 words of 300 bytes");
+
+    assert_eq!(padded.conditions, with(vec!["tea".into()]).conditions);
+    assert!(longest.encoded_len() * 200 < 4_194_304, "{} bytes", longest.encoded_len());
+    let [violation] = &too_long.violations[..] else { panic!("{too_long:?}") };
+    assert_eq!(violation.field, "coupon_policy.conditions");
+    assert_eq!(violation.description, "must be at most 10240 bytes together with the benefit");
 }
 
 /// Policies in every state, by name; those that time decides among them.

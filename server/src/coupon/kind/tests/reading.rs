@@ -5,7 +5,7 @@ use yeyak_proto::yeyak::coupon::v1 as pb;
 
 use super::*;
 use crate::coupon::best::{Limits, apply, best};
-use crate::coupon::kind::{Accepts, Benefit, Kind, Meaning, Parameter, benefit::OnTotal};
+use crate::coupon::kind::{Accepts, Benefit, Kind, Meaning, Parameter, Values, benefit::OnTotal};
 
 /// Everything that is wrong with terms.
 fn wrong(benefit: Term, conditions: Vec<Term>) -> Vec<String> {
@@ -146,6 +146,23 @@ fn terms_go_to_the_proto_and_back() {
     let conditions = wording.conditions.iter().map(pb::CouponTerm::from).collect();
 
     assert_eq!(Wording::from(&pb::CouponPolicy { benefit, conditions, ..Default::default() }), wording);
+}
+
+/// Guards: the space around words, which would be stored unread; the lists, of which no more is copied than is looked at.
+#[test]
+fn what_is_stored_is_what_is_read() {
+    use pb::coupon_parameter::Value as Sent;
+    let term = |value| pb::CouponTerm {
+        kind: "CATEGORY".to_owned(),
+        parameters: vec![pb::CouponParameter { name: "categories".to_owned(), value: Some(value) }; 1_000],
+    };
+    let words = |count| Sent::Texts(pb::CouponTexts { values: vec!["  tea\n".to_owned(); count] });
+
+    let [word, list] = [Sent::Text(" tea ".to_owned()), words(1_000)].map(|value| Term::from(&term(value)));
+
+    assert_eq!(word.parameters[0].value, Some(text("tea")));
+    assert_eq!(list.parameters[0].value, Some(Value::texts(["tea"; Accepts::TEXTS_LIMIT + 1])));
+    assert_eq!(list.parameters.len(), Values::LIMIT + 1);
 }
 
 #[test]
