@@ -6,7 +6,7 @@ use super::Discount;
 use super::settle::Sums;
 use crate::coupon::kind::Refusal;
 use crate::coupon::kind::condition::first_booking;
-use crate::coupon::model::{Coupon, Event, Policy, PolicyId, State};
+use crate::coupon::model::{Coupon, Event, Policy, State};
 use crate::coupon::{CouponError, Coupons, store};
 use crate::error::{Error, NotFound};
 use crate::kit::caller::Actor;
@@ -51,29 +51,19 @@ impl Coupons {
         but_for: Option<BookingId>,
     ) -> Result<bool, Error> {
         let held = store::held::policies_held(conn, member, but_for, self.kit.clock.now()).await?;
-        Ok(self.for_first_booking(conn, held.into_iter()).await?.is_some())
+        // One that a newer release has made must not keep its member from every other booking.
+        let policies = store::policy::find_readable(conn, held.into_iter()).await?;
+        Ok(policies.iter().any(is_for_first))
     }
 
     /// Refuses coupons that are for a first booking, which this is not.
     pub async fn refuse_first(&self, tx: &Tx, discounts: &[Discount]) -> Result<(), Error> {
-        let policies = discounts.iter().map(|discount| discount.policy);
-        let Some(first) = self.for_first_booking(&**tx, policies).await? else { return Ok(()) };
+        let policies = store::policy::find_all(&**tx, discounts.iter().map(|discount| discount.policy)).await?;
+        let Some(first) = policies.iter().find(|policy| is_for_first(policy)) else { return Ok(()) };
         let Refusal { reason: why, text } = first_booking::refusal();
-        let coupon = discounts.iter().find(|discount| discount.policy == first).map(|discount| discount.coupon);
+        let coupon = discounts.iter().find(|discount| discount.policy == first.id).map(|discount| discount.coupon);
         let coupon = coupon.ok_or_else(|| Error::internal("a policy of no discount"))?;
         Err(CouponError::NotApplicable { coupon, why, text }.into())
-    }
-
-    /// One of these policies whose coupons are for a first booking.
-    async fn for_first_booking(
-        &self,
-        conn: &impl ConnectionTrait,
-        policies: impl Iterator<Item = PolicyId>,
-    ) -> Result<Option<PolicyId>, Error> {
-        let policies = store::policy::find_all(conn, policies).await?;
-        let is_for_first =
-            |policy: &&Policy| policy.wording.conditions.iter().any(|term| term.kind == first_booking::NAME);
-        Ok(policies.iter().find(is_for_first).map(|policy| policy.id))
     }
 
     /// The booking holds its coupons until another time, or while its payment is under way.
@@ -122,4 +112,9 @@ impl Coupons {
         self.put(tx, before, &after, event.name(), Some(booking), actor).await?;
         Ok(after)
     }
+}
+
+/// Whether the coupons of a policy are for a first booking.
+fn is_for_first(policy: &Policy) -> bool {
+    policy.wording.conditions.iter().any(|term| term.kind == first_booking::NAME)
 }

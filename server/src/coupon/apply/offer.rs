@@ -30,6 +30,8 @@ pub enum Choice {
 #[derive(Clone, Debug)]
 pub struct Candidates {
     each: Vec<Candidate>,
+    /// Those that this release can't read the terms of.
+    unread: Vec<OfferedCoupon>,
     /// Whether the member has no others.
     is_all: bool,
 }
@@ -105,12 +107,14 @@ impl Coupons {
                 found.push(coupon);
             }
         }
-        Ok(Candidates { each: self.with_policies(found).await?, is_all })
+        let (each, unread) = self.with_policies(found).await?;
+        Ok(Candidates { each, unread, is_all })
     }
 
-    async fn with_policies(&self, coupons: Vec<Coupon>) -> Result<Vec<Candidate>, Error> {
+    /// Coupons with what their policies say; those apart of which that can't be read. One of them keeps no other from being used.
+    async fn with_policies(&self, coupons: Vec<Coupon>) -> Result<(Vec<Candidate>, Vec<OfferedCoupon>), Error> {
         if coupons.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let mut ids: Vec<_> = coupons.iter().map(|coupon| coupon.policy).collect();
         ids.sort_unstable();
@@ -118,14 +122,20 @@ impl Coupons {
         let conn = self.kit.db.read();
         let used = store::held::budgets_used(conn, &ids).await?;
         let mut policies: HashMap<PolicyId, (Policy, Arc<Terms>)> = HashMap::new();
-        for policy in store::policy::find_all(conn, ids.iter().copied()).await? {
-            let terms = Arc::new(self.terms(&policy)?);
-            policies.insert(policy.id, (policy, terms));
+        for policy in store::policy::find_readable(conn, ids.iter().copied()).await? {
+            match self.terms(&policy) {
+                Ok(terms) => _ = policies.insert(policy.id, (policy, Arc::new(terms))),
+                Err(error) => tracing::error!(policy.id = %policy.id, "coupons can't be used: {error}"),
+            }
         }
-        let candidate = |coupon: Coupon| {
-            let (policy, terms) = policies.get(&coupon.policy)?;
+        let (mut candidates, mut unread) = (Vec::with_capacity(coupons.len()), Vec::new());
+        for coupon in coupons {
+            let Some((policy, terms)) = policies.get(&coupon.policy) else {
+                unread.push(OfferedCoupon::unread(&coupon));
+                continue;
+            };
             let used = used.get(&policy.id).copied().unwrap_or_default();
-            Some(Candidate {
+            candidates.push(Candidate {
                 name: policy.offer.name.clone(),
                 seller_share: policy.seller_share,
                 budget_left: policy.offer.budget.map(|budget| budget.minor - used),
@@ -139,9 +149,9 @@ impl Coupons {
                     terms: terms.clone(),
                 },
                 expire_time: coupon.expire_time,
-            })
-        };
-        Ok(coupons.into_iter().filter_map(candidate).collect())
+            });
+        }
+        Ok((candidates, unread))
     }
 
     /// What candidates would do for a booking, and what those that are used do.
@@ -157,7 +167,11 @@ impl Coupons {
     pub async fn offer_again(&self, discounts: &[Discount], cart: &Cart) -> Result<Vec<Discount>, Error> {
         let ids: Vec<_> = discounts.iter().map(|discount| discount.coupon).collect();
         let coupons = store::held::find_many(self.kit.db.read(), &ids).await?;
-        let mut candidates = self.with_policies(coupons).await?;
+        let (mut candidates, unread) = self.with_policies(coupons).await?;
+        // What it takes off elsewhere is not known: the booking keeps it, and stays where it is.
+        if let Some(unread) = unread.first() {
+            return Err(Error::internal(format!("the terms of {} can't be read", unread.coupon)));
+        }
         for candidate in &mut candidates {
             candidate.coupon.expire_time = None;
         }
@@ -172,9 +186,9 @@ impl Coupons {
 }
 
 fn offered(candidates: &Candidates, cart: &Cart, choice: &Choice) -> Result<Offered, Error> {
-    let Candidates { each: candidates, is_all } = candidates;
+    let Candidates { each: candidates, unread, is_all } = candidates;
     let coupons: Vec<_> = candidates.iter().map(|candidate| candidate.coupon.clone()).collect();
-    let mut listed = Vec::with_capacity(candidates.len());
+    let mut listed = unread.clone();
     let mut good = Vec::new();
     for (candidate, usable) in candidates.iter().zip(best::usable(cart, &coupons)) {
         let saving = usable.outcome.and_then(|saving| candidate.within_budget(saving));
@@ -227,7 +241,14 @@ fn kept(candidates: &[Candidate], applied: best::Applied) -> Vec<Discount> {
 impl Candidates {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.each.is_empty()
+        self.each.is_empty() && self.unread.is_empty()
+    }
+}
+
+impl OfferedCoupon {
+    fn unread(coupon: &Coupon) -> Self {
+        let saving = Err(Refusal::new(Refusal::UNREADABLE, "can't be used for now"));
+        Self { coupon: coupon.id, name: String::new(), expire_time: coupon.expire_time, saving }
     }
 }
 
@@ -252,57 +273,111 @@ const BUDGET_SPENT: &str = "BUDGET_SPENT";
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use sea_orm::ActiveValue;
     use sea_orm::entity::prelude::*;
-    use sea_orm::{ActiveValue, IntoActiveModel};
 
     use super::*;
-    use crate::coupon::entity::{coupon, policy};
+    use crate::coupon::cart::{Line, Subject, Unit};
+    use crate::coupon::entity::{Benefit, coupon, policy};
+    use crate::coupon::kind::Term;
     use crate::coupon::model::{Issuing, State};
     use crate::coupon::stage;
+    use crate::error::ErrorReason;
     use crate::harness::Harness;
     use crate::kit::clock::Clock;
+    use crate::kit::money::Currency;
+    use crate::kit::tx::Tx;
+
+    /// Writes coupons of a policy that a member has.
+    async fn give(yeyak: &Harness, policy: PolicyId, member: MemberId, days: i64, count: usize) {
+        let now = yeyak.clock.now();
+        let rows = (0..count).map(|_| coupon::ActiveModel {
+            id: ActiveValue::Set(yeyak.kit.ids.uuid(now)),
+            policy_id: ActiveValue::Set(policy.0),
+            member_id: ActiveValue::Set(member.0),
+            state: ActiveValue::Set(State::Available.name().to_owned()),
+            version: ActiveValue::Set(1),
+            expire_time: ActiveValue::Set(now + TimeDelta::days(days)),
+            booking_id: ActiveValue::Set(None),
+            hold_expire_time: ActiveValue::Set(None),
+            gift_from: ActiveValue::Set(None),
+            created_by: ActiveValue::Set("test".to_owned()),
+            create_time: ActiveValue::Set(now),
+            update_time: ActiveValue::Set(now),
+        });
+        let rows: Vec<_> = rows.collect();
+        let insert = async |tx: Tx| {
+            Ok(coupon::Entity::insert_many(rows.clone()).exec_without_returning(&*tx).await.map(drop)?)
+        };
+        yeyak.db.write(insert).await.expect("writes");
+    }
+
+    async fn set(yeyak: &Harness, policy: PolicyId, column: policy::Column, value: impl Into<Value>) {
+        let value = Expr::value(value);
+        let update = async |tx: Tx| {
+            let update = policy::Entity::update_many().col_expr(column, value.clone());
+            Ok(update.filter(policy::Column::Id.eq(policy.0)).exec(&*tx).await.map(drop)?)
+        };
+        yeyak.db.write(update).await.expect("writes");
+    }
 
     /// Guard: the order in which a member's coupons are looked at, of which only so many are.
     #[tokio::test]
     async fn coupons_of_other_sellers_crowd_out_none_that_are_good_here() {
         let yeyak = Harness::new().await;
         let [member, seller, other] = [1, 2, 3].map(|number| MemberId(Uuid::from_u128(number)));
-        let now = yeyak.clock.now();
-        let put = async |of: Option<MemberId>, days: i64, count: usize| {
-            let kept = stage::policy(&yeyak, Issuing::Grant, 1000).await;
-            let row =
-                policy::Entity::find_by_id(kept.id.0).one(yeyak.db.read()).await.expect("reads").expect("is there");
-            let mut row = row.into_active_model();
-            row.seller_id = ActiveValue::Set(of.map(|seller| seller.0));
-            let rows = (0..count).map(|_| coupon::ActiveModel {
-                id: ActiveValue::Set(yeyak.kit.ids.uuid(now)),
-                policy_id: ActiveValue::Set(kept.id.0),
-                member_id: ActiveValue::Set(member.0),
-                state: ActiveValue::Set(State::Available.name().to_owned()),
-                version: ActiveValue::Set(1),
-                expire_time: ActiveValue::Set(now + TimeDelta::days(days)),
-                booking_id: ActiveValue::Set(None),
-                hold_expire_time: ActiveValue::Set(None),
-                gift_from: ActiveValue::Set(None),
-                created_by: ActiveValue::Set("test".to_owned()),
-                create_time: ActiveValue::Set(now),
-                update_time: ActiveValue::Set(now),
-            });
-            let rows: Vec<_> = rows.collect();
-            let written = yeyak.db.write(async |tx| {
-                row.clone().update(&*tx).await?;
-                Ok(coupon::Entity::insert_many(rows.clone()).exec_without_returning(&*tx).await.map(drop)?)
-            });
-            written.await.expect("writes");
-        };
-        put(Some(other), 1, CANDIDATES).await;
-        put(Some(seller), 30, 1).await;
-        put(None, 20, 1).await;
+        for (of, days, count) in [(Some(other), 1, CANDIDATES), (Some(seller), 30, 1), (None, 20, 1)] {
+            let policy = stage::policy(&yeyak, Issuing::Grant, 1000).await.id;
+            set(&yeyak, policy, policy::Column::SellerId, of.map(|seller| seller.0)).await;
+            give(&yeyak, policy, member, days, count).await;
+        }
 
         let found = stage::coupons(&yeyak).candidates(member, seller, &Choice::Best).await.expect("finds");
 
         let sellers: Vec<_> = found.each.iter().map(|one| one.coupon.seller).collect();
         assert_eq!((&sellers[..3], sellers.len()), (&[None, Some(seller), Some(other)][..], CANDIDATES));
         assert!(!found.is_all);
+    }
+
+    fn cart(amount: i64) -> Cart {
+        let subject = Subject::Seats { performance: Uuid::nil(), grade: "VIP".to_owned() };
+        let line = Line::new(MemberId(Uuid::nil()), subject, vec![Unit::piece(amount)]);
+        Cart::new(Currency::KRW, "2026-03-01T00:00:00Z".parse().expect("an instant"), vec![line])
+            .expect("a small amount")
+    }
+
+    /// Guards: `find_readable`, and the terms that are read one by one: what a newer release has made takes nothing from the rest.
+    #[tokio::test]
+    async fn a_coupon_whose_terms_can_not_be_read_can_not_be_used_and_others_can() {
+        let yeyak = Harness::new().await;
+        let (coupons, member) = (stage::coupons(&yeyak), MemberId(Uuid::from_u128(1)));
+        let mut policies = Vec::new();
+        for _ in 0..3 {
+            policies.push(stage::policy(&yeyak, Issuing::Grant, 1).await.id);
+            give(&yeyak, policies[policies.len() - 1], member, 30, 1).await;
+        }
+        set(&yeyak, policies[0], policy::Column::RefundPolicy, "OF_TOMORROW").await;
+        set(&yeyak, policies[1], policy::Column::Benefit, Benefit(Term::of("OF_TOMORROW"))).await;
+        let offered = async |choice: Choice| {
+            let candidates = coupons.candidates(member, member, &choice).await.expect("finds");
+            coupons.offer(candidates, cart(20_000), &choice).await
+        };
+
+        let best = offered(Choice::Best).await.expect("offers");
+
+        let found: Vec<_> = best.coupons.iter().map(|one| one.saving.clone().map_err(|no| no.reason)).collect();
+        assert_eq!(found, [Ok(5_000), Err("UNREADABLE"), Err("UNREADABLE")]);
+        assert_eq!((best.best.saving, best.best.is_proven, best.discounts.len()), (5_000, true, 1));
+        for unread in &best.coupons[1..] {
+            let refused = offered(Choice::These(vec![unread.coupon])).await.expect_err("can't be used");
+            assert_eq!(refused.reason(), ErrorReason::CouponNotApplicable);
+        }
+        let reserve = async |tx: Tx| {
+            let held =
+                coupon::Entity::update_many().col_expr(coupon::Column::State, Expr::value(State::Reserved.name()));
+            Ok(held.filter(coupon::Column::PolicyId.eq(policies[0].0)).exec(&*tx).await.map(drop)?)
+        };
+        yeyak.db.write(reserve).await.expect("writes");
+        assert!(!coupons.holds_first(yeyak.db.read(), member, None).await.expect("is known of all others"));
     }
 }

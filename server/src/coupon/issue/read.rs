@@ -36,7 +36,7 @@ impl Coupons {
         let conn = self.kit.db.read();
         let found = store::coupon::list(conn, caller.id, state, self.kit.clock.now(), page).await?;
         let (coupons, next_page_token) = page.cut(&self.kit.keys, found, |coupon| coupon.id.0);
-        let policies = store::policy::find_all(conn, coupons.iter().map(|coupon| coupon.policy)).await?;
+        let policies = store::policy::find_readable(conn, coupons.iter().map(|coupon| coupon.policy)).await?;
         let policies: HashMap<_, _> = policies.into_iter().map(|policy| (policy.id, policy)).collect();
         let with_policy = |coupon: Coupon| policies.get(&coupon.policy).cloned().map(|policy| (coupon, policy));
         Ok((coupons.into_iter().filter_map(with_policy).collect(), next_page_token))

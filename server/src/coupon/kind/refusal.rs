@@ -30,6 +30,9 @@ impl Refusal {
     /// There are more than a booking takes.
     pub const TOO_MANY: &'static str = "TOO_MANY";
 
+    /// Its policy says what this release does not know.
+    pub const UNREADABLE: &'static str = "UNREADABLE";
+
     /// A reason and its sentence.
     pub fn new(reason: &'static str, text: impl Into<String>) -> Self {
         Self { reason, text: text.into() }

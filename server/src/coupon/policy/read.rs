@@ -69,7 +69,8 @@ impl Coupons {
     ) -> Result<(Vec<Shown>, String), Error> {
         let conn = self.kit.db.read();
         let found = store::listed::policies(conn, wanted, self.kit.clock.now(), page).await?;
-        let (found, token) = page.cut(&self.kit.keys, found, |policy| policy.id.0);
+        let (found, token) = page.cut(&self.kit.keys, found, |(id, _)| id.0);
+        let found: Vec<_> = found.into_iter().filter_map(|(_, policy)| policy).collect();
         let ids: Vec<_> = found.iter().map(|policy| policy.id).collect();
         let tallies = store::tally::of(conn, &ids).await?;
         let shown = found.into_iter().map(|policy| {
@@ -101,5 +102,50 @@ impl Coupons {
         };
         let state = policy.state_at(self.kit.clock.now(), left);
         Shown { policy, state, left, budget_used: tally.budget_used, is_kept }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use sea_orm::entity::prelude::*;
+    use yeyak_proto::yeyak::coupon::v1::ListOpenCouponPoliciesRequest;
+
+    use super::*;
+    use crate::coupon::entity::policy::{Column, Entity};
+    use crate::coupon::stage;
+    use crate::harness::Harness;
+
+    /// Guard: `store::policy::rows`; a page ends at a row, whether or not it can be read.
+    #[tokio::test]
+    async fn a_policy_that_can_not_be_read_is_passed_over_in_lists() {
+        let yeyak = Harness::new().await;
+        let coupons = stage::coupons(&yeyak);
+        let mut made = Vec::new();
+        for _ in 0..4 {
+            made.push(stage::policy(&yeyak, Issuing::FirstCome, 1).await.id);
+            yeyak.clock.advance(TimeDelta::seconds(1));
+        }
+        let later = made[1..3].iter().map(|id| id.0).collect::<Vec<_>>();
+        let written = yeyak.db.write(async |tx| {
+            let update = Entity::update_many().col_expr(Column::RefundPolicy, Expr::value("OF_TOMORROW"));
+            Ok(update.filter(Column::Id.is_in(later.clone())).exec(&*tx).await.map(drop)?)
+        });
+        written.await.expect("writes");
+
+        for page_size in [1, 50] {
+            let (mut seen, mut page_token) = (Vec::new(), String::new());
+            loop {
+                let request = ListOpenCouponPoliciesRequest { page_size, page_token };
+                let page = Page::of(&yeyak.kit.keys, &request).expect("a page");
+                let (found, next) = coupons.list_open_policies(&Caller::Anonymous, &page).await.expect("lists");
+                seen.extend(found.into_iter().map(|shown| shown.policy.id));
+                page_token = next;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(seen, [made[3], made[0]]);
+        }
     }
 }

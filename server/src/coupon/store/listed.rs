@@ -3,10 +3,10 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, ConnectionTrait, QueryOrder, QuerySelect};
 
-use super::policy::sale_name;
+use super::policy::{rows, sale_name};
 use crate::backend::gate::Sale;
 use crate::coupon::entity::policy::{Column, Entity};
-use crate::coupon::model::{Issuing, Policy, PolicyState};
+use crate::coupon::model::{Issuing, Policy, PolicyId, PolicyState};
 use crate::error::Error;
 use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
@@ -55,16 +55,16 @@ fn is_over(now: Time) -> Condition {
     Condition::any().add(by(Column::EndTime)).add(by(Column::CouponExpireTime))
 }
 
-/// Policies, newest first, as far as the rows tell.
+/// Policies, newest first, as far as the rows tell; by their ids alone, where this release can't read them.
 pub(in crate::coupon) async fn policies(
     conn: &impl ConnectionTrait,
     wanted: Wanted,
     now: Time,
     page: &Page,
-) -> Result<Vec<Policy>, Error> {
-    let mut rows = Entity::find().filter(wanted.condition(now)).order_by_desc(Column::Id).limit(page.fetch());
+) -> Result<Vec<(PolicyId, Option<Policy>)>, Error> {
+    let mut found = Entity::find().filter(wanted.condition(now)).order_by_desc(Column::Id).limit(page.fetch());
     if let Some(after) = page.after {
-        rows = rows.filter(Column::Id.lt(after));
+        found = found.filter(Column::Id.lt(after));
     }
-    rows.all(conn).await?.into_iter().map(Policy::try_from).collect()
+    rows(conn, found).await
 }

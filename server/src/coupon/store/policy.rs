@@ -233,26 +233,44 @@ pub(in crate::coupon) async fn told(tx: &Tx, id: PolicyId, cause: EndCause) -> R
     Ok(told.rows_affected == 1)
 }
 
-/// Policies by id behind one of them, and which of the rows was the last. One that this release can't read is told of and passed
-/// over: it keeps none behind it from being looked at.
+/// The rows of policies that are looked for, by id, and what each says. One that this release can't read is told of and says
+/// nothing: it keeps no other from being looked at.
+pub(in crate::coupon) async fn rows(
+    conn: &impl ConnectionTrait,
+    found: Select<Entity>,
+) -> Result<Vec<(PolicyId, Option<Policy>)>, Error> {
+    let rows = conn.query_all_raw(found.build(conn.get_database_backend())).await?;
+    let mut policies = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id = PolicyId(row.try_get("", "id")?);
+        let policy = Model::from_query_result(row, "").map_err(Error::from).and_then(Policy::try_from);
+        if let Err(error) = &policy {
+            tracing::error!(policy.id = %id, "{id} can't be read, and is passed over: {error}");
+        }
+        policies.push((id, policy.ok()));
+    }
+    Ok(policies)
+}
+
+/// As [`find_all`] has them, those alone that this release can read.
+pub(in crate::coupon) async fn find_readable(
+    conn: &impl ConnectionTrait,
+    ids: impl Iterator<Item = PolicyId>,
+) -> Result<Vec<Policy>, Error> {
+    let found = Entity::find().filter(among(conn, Column::Id, ids.map(|id| id.0).collect()));
+    Ok(rows(conn, found).await?.into_iter().filter_map(|(_, policy)| policy).collect())
+}
+
+/// Policies by id behind one of them that this release can read, and which of the rows was the last.
 async fn readable(
     conn: &impl ConnectionTrait,
     found: Select<Entity>,
     after: Uuid,
     limit: u64,
 ) -> Result<(Vec<Policy>, Option<PolicyId>), Error> {
-    let found = found.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit);
-    let rows = conn.query_all_raw(found.build(conn.get_database_backend())).await?;
-    let (mut policies, mut last) = (Vec::with_capacity(rows.len()), None);
-    for row in &rows {
-        let id = PolicyId(row.try_get("", "id")?);
-        last = Some(id);
-        match Model::from_query_result(row, "").map_err(Error::from).and_then(Policy::try_from) {
-            Ok(policy) => policies.push(policy),
-            Err(error) => tracing::error!(policy.id = %id, "{id} can't be read, and is passed over: {error}"),
-        }
-    }
-    Ok((policies, last))
+    let found = rows(conn, found.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(limit)).await?;
+    let last = found.last().map(|(id, _)| *id);
+    Ok((found.into_iter().filter_map(|(_, policy)| policy).collect(), last))
 }
 
 /// Policies of which it was not told yet that they issue no more, as [`readable`] has them.
