@@ -2,8 +2,8 @@
 //!
 //! A booking takes at most [`AT_MOST`] coupons, at most one of a group, and an exclusive one alone. They apply one after the
 //! other in an order that nobody chooses: those on single units first, then those on the whole; of both the lower priority
-//! first, then the policy that was created first. Each applies to what those before it have left. A set in which one does not
-//! apply is no combination at all.
+//! first, then the policy that was created first. Each applies to what those before it have left, if what it takes off is within
+//! the budget of its policy. A set in which one does not apply is no combination at all.
 //!
 //! Promises:
 //! - what [`best`] names is valid, and saves what [`apply`] takes off;

@@ -41,8 +41,6 @@ pub struct Candidates {
 struct Candidate {
     name: String,
     seller_share: u8,
-    /// What the coupons of its policy may still take off together.
-    budget_left: Option<i64>,
     coupon: best::Coupon,
     expire_time: Time,
 }
@@ -138,7 +136,6 @@ impl Coupons {
             candidates.push(Candidate {
                 name: policy.offer.name.clone(),
                 seller_share: policy.seller_share,
-                budget_left: policy.offer.budget.map(|budget| budget.minor - used),
                 coupon: best::Coupon {
                     id: coupon.id.0,
                     policy: policy.id.0,
@@ -147,6 +144,7 @@ impl Coupons {
                     zone: policy.zone,
                     stacking: policy.stacking.clone(),
                     terms: terms.clone(),
+                    budget_left: policy.offer.budget.map(|budget| budget.minor - used),
                 },
                 expire_time: coupon.expire_time,
             });
@@ -174,6 +172,8 @@ impl Coupons {
         }
         for candidate in &mut candidates {
             candidate.coupon.expire_time = None;
+            // It bears what the booking has, and is asked for the difference when the booking moves.
+            candidate.coupon.budget_left = None;
         }
         loop {
             let coupons: Vec<_> = candidates.iter().map(|candidate| candidate.coupon.clone()).collect();
@@ -189,16 +189,11 @@ fn offered(candidates: &Candidates, cart: &Cart, choice: &Choice) -> Result<Offe
     let Candidates { each: candidates, unread, is_all } = candidates;
     let coupons: Vec<_> = candidates.iter().map(|candidate| candidate.coupon.clone()).collect();
     let mut listed = unread.clone();
-    let mut good = Vec::new();
     for (candidate, usable) in candidates.iter().zip(best::usable(cart, &coupons)) {
-        let saving = usable.outcome.and_then(|saving| candidate.within_budget(saving));
-        if saving.is_ok() {
-            good.push(candidate.coupon.clone());
-        }
         let (coupon, name, expire_time) = (candidate.id(), candidate.name.clone(), candidate.expire_time);
-        listed.push(OfferedCoupon { coupon, name, expire_time, saving });
+        listed.push(OfferedCoupon { coupon, name, expire_time, saving: usable.outcome });
     }
-    let best = best::best(cart, &good, Limits::default());
+    let best = best::best(cart, &coupons, Limits::default());
     let applied = match choice {
         Choice::Best => best.applied.clone(),
         Choice::These(chosen) => {
@@ -206,7 +201,9 @@ fn offered(candidates: &Candidates, cart: &Cart, choice: &Choice) -> Result<Offe
                 Error::from(CouponError::NotApplicable { coupon, why: refusal.reason, text: refusal.text })
             };
             for coupon in &listed {
+                // A budget that does not bear it alone may bear what is left for it behind the others.
                 if let Err(refusal) = coupon.saving.clone()
+                    && refusal.reason != Refusal::BUDGET_SPENT
                     && chosen.contains(&coupon.coupon)
                 {
                     return Err(refused(coupon.coupon, refusal));
@@ -256,19 +253,7 @@ impl Candidate {
     fn id(&self) -> CouponId {
         CouponId(self.coupon.id)
     }
-
-    fn within_budget(&self, saving: i64) -> Result<i64, Refusal> {
-        match self.budget_left {
-            Some(left) if left < saving => {
-                Err(Refusal::new(BUDGET_SPENT, "what its policy may take off in all is nearly used up"))
-            }
-            _ => Ok(saving),
-        }
-    }
 }
-
-/// What the coupons of a policy may take off together does not bear it.
-const BUDGET_SPENT: &str = "BUDGET_SPENT";
 
 #[cfg(test)]
 mod tests {
@@ -280,6 +265,7 @@ mod tests {
     use crate::coupon::cart::{Line, Subject, Unit};
     use crate::coupon::entity::{Benefit, coupon, policy};
     use crate::coupon::kind::Term;
+    use crate::coupon::kind::Value::Number;
     use crate::coupon::model::{Issuing, State};
     use crate::coupon::stage;
     use crate::error::ErrorReason;
@@ -344,6 +330,37 @@ mod tests {
         let line = Line::new(MemberId(Uuid::nil()), subject, vec![Unit::piece(amount)]);
         Cart::new(Currency::KRW, "2026-03-01T00:00:00Z".parse().expect("an instant"), vec![line])
             .expect("a small amount")
+    }
+
+    /// Guard: `best::Coupon::budget_left`, which is held against what a coupon takes off behind the others.
+    #[tokio::test]
+    async fn a_coupon_that_its_budget_does_not_bear_alone_is_used_where_others_leave_less() {
+        let yeyak = Harness::new().await;
+        let (coupons, member) = (stage::coupons(&yeyak), MemberId(Uuid::from_u128(1)));
+        let first = stage::policy(&yeyak, Issuing::Grant, 1).await.id;
+        let half = stage::policy(&yeyak, Issuing::Grant, 1).await.id;
+        set(&yeyak, first, policy::Column::Priority, 1_i64).await;
+        let benefit = Term::of("PERCENT").with("percent", Number(50));
+        set(&yeyak, half, policy::Column::Benefit, Benefit(benefit)).await;
+        set(&yeyak, half, policy::Column::StackingGroup, "other").await;
+        set(&yeyak, half, policy::Column::Budget, 8_000_i64).await;
+        for policy in [first, half] {
+            give(&yeyak, policy, member, 30, 1).await;
+        }
+        let offered = async |choice: Choice| {
+            let candidates = coupons.candidates(member, member, &choice).await.expect("finds");
+            coupons.offer(candidates, cart(20_000), &choice).await
+        };
+
+        let best = offered(Choice::Best).await.expect("offers");
+
+        let alone: Vec<_> = best.coupons.iter().map(|one| one.saving.clone().map_err(|no| no.reason)).collect();
+        assert_eq!(alone, [Ok(5_000), Err("BUDGET_SPENT")]);
+        assert_eq!((best.best.saving, best.best.is_proven, best.best.bound), (12_500, true, 12_500));
+        let chosen = offered(Choice::These(best.best.coupons.clone())).await.expect("as it was offered");
+        assert_eq!(chosen.discounts, best.discounts);
+        let alone = offered(Choice::These(vec![best.coupons[1].coupon])).await.expect_err("10,000 of 8,000");
+        assert_eq!(alone.reason(), ErrorReason::CouponNotApplicable);
     }
 
     /// Guards: `find_readable`, and the terms that are read one by one: what a newer release has made takes nothing from the rest.

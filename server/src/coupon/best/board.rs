@@ -19,6 +19,8 @@ pub(super) struct Entry<'a> {
     pub(super) group: usize,
     /// How much must be left of what it is good for.
     pub(super) least: i64,
+    /// How much it may take off.
+    budget: i64,
     /// The cells that a coupon on the whole is good for, and the line of each.
     cells: Vec<usize>,
     lines: Vec<usize>,
@@ -63,8 +65,10 @@ impl State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
     pub(super) entry: usize,
-    /// What it takes off, which is more than nothing.
+    /// What it takes off, which is more than nothing; where it waits, the most that it can.
     pub(super) saving: i64,
+    /// Whether it takes off more than its budget bears: it applies once others have left less.
+    pub(super) waits: bool,
     /// What is left of what it is good for.
     total: i64,
 }
@@ -82,7 +86,7 @@ impl<'a> Board<'a> {
     /// Sets up the coupons that are good for a cart, with all that is left at the start.
     pub(super) fn new(cart: &'a Cart, coupons: &'a [Coupon]) -> (Self, State) {
         let left = super::apply::units(cart);
-        let fits = |coupon| judge(cart, coupon).ok().filter(|judged| judged.off(&left).is_ok());
+        let fits = |coupon| judge(cart, coupon).ok().filter(|judged| judged.off_by_terms(&left).is_ok());
         let mut judged: Vec<_> = coupons.iter().filter_map(fits).collect();
         judged.sort_by(|one, other| one.coupon.order(other.coupon));
         let judged = one_of_each_policy(judged);
@@ -100,7 +104,8 @@ impl<'a> Board<'a> {
             cells.dedup();
             let (cells, lines) = cells.into_iter().unzip();
             let least = judged.coupon.terms.least();
-            Entry { judged, rank, group, least, cells, lines }
+            let budget = judged.coupon.budget_left.unwrap_or(i64::MAX);
+            Entry { judged, rank, group, least, budget, cells, lines }
         };
         let entries = judged.into_iter().zip(ranks).map(entry).collect();
         let mut cells = vec![0; cell_of.last().map_or(0, |last| last + 1)];
@@ -111,7 +116,7 @@ impl<'a> Board<'a> {
         (Self { entries, cell_of, mine: Vec::new(), off: Vec::new() }, State { units: left, cells, rest })
     }
 
-    /// What a coupon would do, unless it does not apply.
+    /// What a coupon would do, unless it does not apply, nor will.
     pub(super) fn choice(&mut self, state: &State, entry: usize) -> Option<Choice> {
         let judged = &self.entries[entry].judged;
         let terms = &judged.coupon.terms;
@@ -125,7 +130,9 @@ impl<'a> Board<'a> {
                 (total, self.take(state, entry))
             }
         };
-        (saving > 0 && self.entries[entry].least <= total).then_some(Choice { entry, saving, total })
+        let Entry { least, budget, .. } = self.entries[entry];
+        let (waits, saving) = (budget < saving, saving.min(budget));
+        (saving > 0 && least <= total).then_some(Choice { entry, saving, waits, total })
     }
 
     /// What a coupon on units takes off; how much off each stays in `off`.
@@ -167,10 +174,11 @@ impl<'a> Board<'a> {
 
     /// The most that a choice can take off later, when so much is left of all. What remains then never grows with less left.
     pub(super) fn later(&self, choice: Choice, rest: i64) -> i64 {
-        match &self.entries[choice.entry].judged.coupon.terms.benefit {
+        let entry = &self.entries[choice.entry];
+        match &entry.judged.coupon.terms.benefit {
             Benefit::OnTotal(benefit) if benefit.is_steady() => {
                 let total = choice.total.min(rest);
-                benefit.off(total).clamp(0, total)
+                benefit.off(total).clamp(0, total).min(entry.budget)
             }
             _ => choice.saving.min(rest),
         }

@@ -27,6 +27,9 @@ pub struct Coupon {
     pub stacking: Stacking,
     /// What it takes off, of what.
     pub terms: Arc<Terms>,
+    /// What the coupons of its policy may still take off together, which no combination has more than one of; absent when there is
+    /// no limit.
+    pub budget_left: Option<i64>,
 }
 
 /// Which coupons a coupon may be used with.

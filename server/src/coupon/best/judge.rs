@@ -56,8 +56,19 @@ fn scope<'a>(cart: &'a Cart, coupon: &'a Coupon) -> Result<Judged<'a>, Refusal> 
 }
 
 impl Judged<'_> {
-    /// What it takes off each of its pieces, when so much is left of all units of the cart.
+    /// What it takes off each of its pieces, when so much is left of all units of the cart, as far as its budget bears it.
     pub(super) fn off(&self, left: &[i64]) -> Result<Vec<i64>, Refusal> {
+        let off = self.off_by_terms(left)?;
+        match self.coupon.budget_left {
+            Some(budget) if budget < off.iter().sum::<i64>() => {
+                Err(Refusal::new(Refusal::BUDGET_SPENT, "what its policy may take off in all is nearly used up"))
+            }
+            _ => Ok(off),
+        }
+    }
+
+    /// The same, whatever its budget bears: behind others it takes off less.
+    pub(super) fn off_by_terms(&self, left: &[i64]) -> Result<Vec<i64>, Refusal> {
         let mine: Vec<i64> = self.at.iter().map(|at| left[*at]).collect();
         let total = mine.iter().sum();
         if let Some(threshold) = self.coupon.terms.unmet(total) {

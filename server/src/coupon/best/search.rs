@@ -77,6 +77,7 @@ impl<'a> Search<'a> {
         for entry in 0..self.board.entries.len() {
             let Some(choice) = self.board.choice(&start, entry) else { continue };
             if self.board.entries[entry].coupon().stacking.exclusive {
+                // Nothing goes before it: one that waits does so for ever.
                 self.offer(&root, choice);
             } else {
                 root.choices.push(choice);
@@ -104,10 +105,10 @@ impl<'a> Search<'a> {
         self.frames[depth] = frame;
     }
 
-    /// The set with a choice more, if it is the best so far.
+    /// The set with a choice more, if it applies and is the best so far.
     fn offer(&mut self, frame: &Frame, choice: Choice) {
         let saving = frame.standing.saving + choice.saving;
-        if saving < self.best.saving {
+        if choice.waits || saving < self.best.saving {
             return;
         }
         let standing = frame.standing.with(saving, self.board.entries[choice.entry].rank);
@@ -123,7 +124,7 @@ impl<'a> Search<'a> {
         let choices = frame.choices.len() as u64;
         self.steps_left = self.steps_left.saturating_sub(choices * choices / 2 * slots as u64);
         frame.branches.clear();
-        for (at, choice) in frame.choices.iter().enumerate() {
+        for (at, choice) in frame.choices.iter().enumerate().filter(|(_, choice)| !choice.waits) {
             let entry = &self.board.entries[choice.entry];
             let standing = frame.standing.with(frame.standing.saving + choice.saving, entry.rank);
             let outlook = outlook(&self.board, self.behind(frame, at), frame.state.rest - choice.saving, slots);

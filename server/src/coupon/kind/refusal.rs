@@ -30,6 +30,8 @@ impl Refusal {
     /// There are more than a booking takes.
     pub const TOO_MANY: &'static str = "TOO_MANY";
 
+    /// What the coupons of its policy may take off together does not bear it.
+    pub const BUDGET_SPENT: &'static str = "BUDGET_SPENT";
     /// Its policy says what this release does not know.
     pub const UNREADABLE: &'static str = "UNREADABLE";
 

@@ -73,6 +73,7 @@ fn coupon(benefit: Term, conditions: &[Term]) -> Coupon {
         zone: Tz::Asia__Seoul,
         stacking: Stacking::default(),
         terms: Arc::new(terms),
+        budget_left: None,
     }
 }
 

@@ -1,8 +1,11 @@
 //! The search against all subsets.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use super::super::judge::judge;
@@ -78,6 +81,22 @@ fn flavours() -> impl Strategy<Value = Flavour> {
     prop_oneof![4 => Just(Flavour::Mixed), 3 => prop::sample::select(Flavour::ALL.as_slice())]
 }
 
+/// With budgets of some policies, of which many bear less than their coupons take off alone.
+fn with_budgets(Sample { cart, mut coupons }: Sample, seed: u64) -> Sample {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut budgets = HashMap::new();
+    for coupon in &mut coupons {
+        let budget = rng.random_bool(0.5).then(|| rng.random_range(0..=cart.total() / 3));
+        coupon.budget_left = *budgets.entry(coupon.policy).or_insert(budget);
+    }
+    Sample { cart, coupons }
+}
+
+fn some_with_budgets(seed: u64, flavour: Flavour, lines: usize, coupons: usize) -> Sample {
+    let sample = sample(seed, flavour, lines, coupons);
+    if seed % 2 == 0 { sample } else { with_budgets(sample, seed) }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
@@ -86,7 +105,7 @@ proptest! {
         seed in any::<u64>(), flavour in flavours(), lines in 1..=10_usize,
         coupons in prop_oneof![4 => 0..=7_usize, 1 => 8..=12_usize]
     ) {
-        let Sample { cart, coupons } = sample(seed, flavour, lines, coupons);
+        let Sample { cart, coupons } = some_with_budgets(seed, flavour, lines, coupons);
 
         let found = best(&cart, &coupons, Limits::default());
         let all = by_brute_force(&cart, &coupons);
@@ -103,7 +122,7 @@ proptest! {
     fn a_search_that_is_cut_short_says_what_could_be_missing(
         seed in any::<u64>(), flavour in flavours(), coupons in 1..=10_usize, steps in 0..1_000_u64
     ) {
-        let Sample { cart, coupons } = sample(seed, flavour, 6, coupons);
+        let Sample { cart, coupons } = some_with_budgets(seed, flavour, 6, coupons);
 
         let found = best(&cart, &coupons, Limits { steps });
         let all = by_brute_force(&cart, &coupons);
@@ -119,7 +138,7 @@ proptest! {
     fn the_order_of_the_candidates_does_not_matter(
         seed in any::<u64>(), flavour in flavours(), at in any::<prop::sample::Index>()
     ) {
-        let Sample { cart, mut coupons } = sample(seed, flavour, 5, 10);
+        let Sample { cart, mut coupons } = some_with_budgets(seed, flavour, 5, 10);
         let first = best(&cart, &coupons, Limits::default());
 
         coupons.rotate_left(at.index(10));
@@ -130,7 +149,7 @@ proptest! {
 
     #[test]
     fn what_is_taken_off_adds_up_and_leaves_nothing_below_zero(seed in any::<u64>(), flavour in flavours()) {
-        let Sample { cart, coupons } = sample(seed, flavour, 6, 8);
+        let Sample { cart, coupons } = some_with_budgets(seed, flavour, 6, 8);
 
         let applied = best(&cart, &coupons, Limits::default()).applied;
 
@@ -141,6 +160,8 @@ proptest! {
             }
         }
         for coupon in &applied.coupons {
+            let budget = coupons.iter().find(|one| one.id == coupon.coupon).and_then(|one| one.budget_left);
+            prop_assert!(budget.is_none_or(|budget| coupon.saving <= budget));
             prop_assert_eq!(coupon.units.iter().flatten().sum::<i64>(), coupon.saving);
         }
         let chosen = applied.coupons.iter().rev().filter_map(|one| coupons.iter().find(|c| c.id == one.coupon));

@@ -34,7 +34,16 @@ fn coupon(number: u128, benefit: Term, conditions: &[Term]) -> Coupon {
     let terms = Arc::new(violations.finish(terms).expect("valid terms"));
     let id = Uuid::from_u128(number);
     let stacking = Stacking { group: format!("g{number}"), ..Stacking::default() };
-    Coupon { id, policy: id, seller: None, expire_time: None, zone: Tz::Asia__Seoul, stacking, terms }
+    Coupon {
+        id,
+        policy: id,
+        seller: None,
+        expire_time: None,
+        zone: Tz::Asia__Seoul,
+        stacking,
+        terms,
+        budget_left: None,
+    }
 }
 
 fn amount(minor: i64) -> Term {
@@ -199,6 +208,21 @@ fn of_one_policy_the_coupon_that_expires_first_is_used() {
     ];
 
     assert_eq!(chosen(&cart, &coupons), [(2, 10)], "the third is over");
+}
+
+#[test]
+fn a_budget_is_judged_on_what_is_taken_off_at_its_turn() {
+    let cart = cart(&[1_000]);
+    let before = first(coupon(1, amount(200), &[]));
+    let half = |budget| Coupon { budget_left: Some(budget), ..coupon(2, percent(50), &[]) };
+    let large = exclusive(coupon(3, amount(500), &[]));
+
+    assert_eq!(applied(&cart, &[half(499)]), Err((2, "BUDGET_SPENT")));
+    assert_eq!(applied(&cart, &[before.clone(), half(400)]), Ok(vec![(1, 200), (2, 400)]));
+    assert_eq!(applied(&cart, &[before.clone(), half(399)]), Err((2, "BUDGET_SPENT")));
+    assert_eq!(chosen(&cart, &[before.clone(), half(400), large.clone()]), [(1, 200), (2, 400)]);
+    assert_eq!(chosen(&cart, &[before.clone(), half(399), large]), [(3, 500)]);
+    assert_eq!(chosen(&cart, &[exclusive(half(499)), before]), [(1, 200)]);
 }
 
 #[test]

@@ -67,7 +67,8 @@ pub(crate) fn sample(seed: u64, flavour: Flavour, lines: usize, coupons: usize) 
         let days = draw.rng.random_range(0..6_i64);
         let expire_time = (!draw.one_in(6)).then(|| now() + chrono::TimeDelta::days(days));
         let id = Uuid::from_u128(draw.rng.random());
-        all.push(Coupon { id, policy, seller, expire_time, zone: Tz::Asia__Seoul, stacking, terms });
+        let (zone, budget_left) = (Tz::Asia__Seoul, None);
+        all.push(Coupon { id, policy, seller, expire_time, zone, stacking, terms, budget_left });
     }
     Sample { cart, coupons: all }
 }
