@@ -63,11 +63,11 @@ impl Gate for MemoryGate {
     async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error> {
         Ok(self.with(|gates| match gates.get_mut(&policy) {
             Some(gate) if gate.is_open => {
-                let is_complete =
-                    gate.kept == gate.taken() && !takers.iter().any(|taker| gate.lacking.contains(&taker.member));
-                Answers { each: takers.iter().map(|taker| gate.take(*taker, now)).collect(), is_complete }
+                let is_complete = gate.is_settled() && !takers.iter().any(|taker| gate.lacking.contains(&taker.member));
+                let each = takers.iter().map(|taker| gate.take(*taker, now)).collect();
+                Answers { each, is_complete, is_settled: gate.is_settled() }
             }
-            _ => Answers { each: vec![Err(Refused::Closed); takers.len()], is_complete: false },
+            _ => Answers { each: vec![Err(Refused::Closed); takers.len()], is_complete: false, is_settled: false },
         }))
     }
 
@@ -213,6 +213,10 @@ impl One {
             taken,
             kept: self.kept,
         })
+    }
+
+    fn is_settled(&self) -> bool {
+        self.kept == self.taken()
     }
 
     fn taken(&self) -> u64 {

@@ -68,6 +68,9 @@ pub struct Answers {
     /// Where it did not, a row may have a request that it refused: who asks once more for what they have, or had, is then known
     /// to the rows alone.
     pub is_complete: bool,
+    /// Whether it knows now, behind these takers, whose every place that it has given is by a row. While it does not, a place may be
+    /// given back, and that none is left is not the last word.
+    pub is_settled: bool,
 }
 
 /// What a gate answers to a taker.

@@ -67,17 +67,19 @@ impl RedisGate {
 #[async_trait]
 impl Gate for RedisGate {
     async fn take(&self, policy: Uuid, takers: &[Taker], now: Time) -> Result<Answers, Error> {
-        let mut answers = Answers { each: Vec::with_capacity(takers.len()), is_complete: true };
+        let mut answers = Answers { each: Vec::with_capacity(takers.len()), is_complete: true, is_settled: true };
         for chunk in takers.chunks(CHUNK) {
             let mut arguments = vec![now.timestamp_millis().into()];
             arguments.extend(chunk.iter().flat_map(|taker| [text(taker.member), text(taker.token)]));
             let told = self.numbers(&TAKE, policy, arguments).await?;
-            let Some((complete, told)) = told.split_first() else {
+            let [complete, settled, ref told @ ..] = told[..] else {
                 answers.each.extend(chunk.iter().map(|_| Err(Refused::Closed)));
-                answers.is_complete = false;
+                (answers.is_complete, answers.is_settled) = (false, false);
                 continue;
             };
-            answers.is_complete &= *complete == 1;
+            answers.is_complete &= complete == 1;
+            // What the last of them leave behind.
+            answers.is_settled = settled == 1;
             for answer in told.chunks_exact(3) {
                 answers.each.push(answer_of(answer)?);
             }

@@ -28,6 +28,7 @@ macro_rules! gate_suite {
             whole_batches_at_once_get_no_place_twice
             refusals_are_told_apart
             a_place_that_was_given_back_is_given_once_more
+            it_is_settled_once_every_place_that_it_gave_has_a_row
             a_member_has_as_many_as_the_terms_allow
             newer_terms_are_in_force_once_told
             a_rebuild_knows_what_rows_prove_and_gives_the_rest
@@ -233,6 +234,26 @@ pub(super) async fn a_place_that_was_given_back_is_given_once_more(gate: Arc<dyn
     assert!(gate.take(POLICY, &[other], now()).await.expect("answers").is_complete, "of others all is known");
     let theirs = again(2, 77);
     assert!(!gate.take(POLICY, &[other, theirs], now()).await.expect("answers").is_complete);
+}
+
+/// Guard: what is told is so behind the takers, whose places have no rows yet.
+pub(super) async fn it_is_settled_once_every_place_that_it_gave_has_a_row(gate: Arc<dyn Gate>) {
+    open(&gate, &terms(2)).await;
+    let asked = async |number| {
+        let answers = gate.take(POLICY, &[taker(number)], now()).await.expect("answers");
+        (answers.each[0].is_ok(), answers.is_settled)
+    };
+    let settle = async |number, outcome| {
+        gate.settle(POLICY, &[settled(taker(number), outcome)]).await.expect("answers");
+    };
+
+    assert_eq!((asked(1).await, asked(2).await, asked(3).await), ((true, false), (true, false), (false, false)));
+    settle(1, Outcome::Kept).await;
+    assert_eq!(asked(1).await, (true, false), "the second has no row yet");
+    settle(2, Outcome::Released).await;
+    assert_eq!((asked(1).await, asked(3).await, asked(4).await), ((true, true), (true, false), (false, false)));
+    settle(3, Outcome::Kept).await;
+    assert_eq!(asked(4).await, (false, true), "none is left, and none will be given back");
 }
 
 /// Guard: the token is changed with the place, without which nobody could give it back.

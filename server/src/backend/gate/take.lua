@@ -1,6 +1,6 @@
 -- KEYS[1]: the gate. ARGV: now in ms, then member and token of each taker.
--- Answers whether a row is known of every place that was given, and every request of these takers that has one, then code, place
--- and ordinal for each taker; nothing when the gate is closed.
+-- Answers whether a row is known of every place that was given, and every request of these takers that has one; whether one is
+-- known of every place behind them; then code, place and ordinal for each taker; nothing when the gate is closed.
 local PLACE, NOT_STARTED, ENDED, PAUSED, SOLD_OUT, ALREADY_YOURS, OVER_LIMIT = 1, 2, 3, 4, 5, 6, 7
 
 local gate = KEYS[1]
@@ -35,7 +35,7 @@ if terms[11] then
     if lacks then is_complete = false end
   end
 end
-local answers = { is_complete and 1 or 0 }
+local answers = { is_complete and 1 or 0, 0 }
 
 local function answer(code, place, ordinal)
   answers[#answers + 1] = code
@@ -83,4 +83,5 @@ for field, mine in pairs(changed) do
   writes[#writes + 1] = text_of(mine)
 end
 if #writes > 2 then redis.call('HSET', gate, unpack(writes)) end
+answers[2] = tonumber(terms[10]) == highest - tonumber(redis.call('HGET', gate, 'free')) and 1 or 0
 return answers

@@ -1,8 +1,10 @@
 //! Accepting those who came together: the gate, one transaction, the settlement, the answers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use tokio::time::sleep;
 
 use super::Ask;
 use super::line::Line;
@@ -22,6 +24,10 @@ const ROUNDS: usize = 10;
 const GATES: usize = 8;
 /// How often the gate may be closed to somebody.
 const CLOSED: u32 = 3;
+/// How often, and after how long each time, somebody asks again who may still have a place that is given back. Rows are written within
+/// that, unless whoever took the places has died with them.
+const HOPES: u32 = 10;
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Whom the gate has let in.
 struct Admitted {
@@ -43,8 +49,9 @@ struct Group {
     policy: PolicyId,
     admitted: Vec<Admitted>,
     refused: Vec<(Ask, Refused)>,
-    /// Whether the gate knows of all.
+    /// Whether the gate knows of all, and whether it will give no place that it has given before.
     is_complete: bool,
+    is_settled: bool,
 }
 
 impl Group {
@@ -79,9 +86,9 @@ impl Coupons {
         let mut groups: Vec<Group> = stream::iter(gates).buffered(GATES).collect().await;
         let refused: Vec<_> = groups
             .iter_mut()
-            .map(|group| (group.policy, std::mem::take(&mut group.refused), group.is_complete))
-            .filter(|(_, refused, _)| !refused.is_empty())
-            .map(|(policy, refused, is_complete)| self.refuse(policy, refused, is_complete))
+            .map(|group| (self.hopeless(group), group.policy, group.is_complete))
+            .filter(|(refused, ..)| !refused.is_empty())
+            .map(|(refused, policy, is_complete)| self.refuse(policy, refused, is_complete))
             .collect();
         groups.retain(|group| !group.admitted.is_empty());
         // Who is let in does not wait until the others are told why they are not.
@@ -93,7 +100,8 @@ impl Coupons {
     /// Those whom the gate of their policy lets in, and refuses.
     async fn let_in(&self, Line { policy, asks }: Line) -> Group {
         let takers: Vec<_> = asks.iter().map(|ask| Taker { member: ask.member.0, token: ask.token }).collect();
-        let mut group = Group { policy, admitted: Vec::new(), refused: Vec::new(), is_complete: false };
+        let (admitted, refused) = (Vec::new(), Vec::new());
+        let mut group = Group { policy, admitted, refused, is_complete: false, is_settled: false };
         let answers = match self.gate.take(policy.0, &takers, self.kit.clock.now()).await {
             Ok(answers) => answers,
             // Whether places were taken is not known: the same token has the same place.
@@ -107,7 +115,7 @@ impl Coupons {
             answer_all(asks, &error);
             return group;
         }
-        group.is_complete = answers.is_complete;
+        (group.is_complete, group.is_settled) = (answers.is_complete, answers.is_settled);
         let mut closed = Vec::new();
         for (ask, answer) in asks.into_iter().zip(answers.each) {
             match answer {
@@ -275,18 +283,36 @@ impl Coupons {
     fn wait_for_gate(&self, policy: PolicyId, asks: Vec<Ask>) {
         let this = self.clone();
         self.tasks.spawn(async move {
-            let (tired, mut patient): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.closed >= CLOSED);
+            let (tired, mut patient): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.again >= CLOSED);
             answer_all(tired, &CouponError::GateClosed(policy).into());
             if patient.is_empty() {
                 return;
             }
-            patient.iter_mut().for_each(|ask| ask.closed += 1);
+            patient.iter_mut().for_each(|ask| ask.again += 1);
             match this.open_gate(policy).await {
                 Ok(true) => this.put_in_line(policy, patient),
                 Ok(false) => this.answer_by_rows(policy, patient).await,
                 Err(error) => answer_all(patient, &error),
             }
         });
+    }
+
+    /// Those whom the gate refused, without those for whom no place is left as long as some that it gave have no rows: a place may
+    /// be given back, and they get in line again in a moment, though not for ever.
+    fn hopeless(&self, group: &mut Group) -> Vec<(Ask, Refused)> {
+        let refused = std::mem::take(&mut group.refused);
+        let hopes = |(ask, why): &(Ask, Refused)| *why == Refused::SoldOut && ask.again < HOPES;
+        if group.is_settled || !refused.iter().any(hopes) {
+            return refused;
+        }
+        let (hopeful, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(hopes);
+        let (this, policy) = (self.clone(), group.policy);
+        self.tasks.spawn(async move {
+            sleep(MOMENT).await;
+            let again = hopeful.into_iter().map(|(ask, _)| Ask { again: ask.again + 1, ..ask });
+            this.put_in_line(policy, again.collect());
+        });
+        refused
     }
 
     /// Answers by the rows alone: the policy issues no more, and its gate need not be built for that.

@@ -1,5 +1,7 @@
 //! What a member may have.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use futures::future::join_all;
 use tokio::sync::oneshot;
@@ -83,6 +85,31 @@ async fn a_member_gets_so_many_a_day_where_the_policy_is() {
     stage.ends_with(policy, 5).await;
 }
 
+/// Guard: `hopeless`. The second tap of each is over the day's limit, and its place is given back once the rows have said so: that
+/// none is left meanwhile is not the last word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_double_taps_took_for_a_moment_is_there_for_those_behind_them() {
+    let stage = Stage::new().await;
+    let policy = &stage
+        .open(|offer| {
+            offer.total = Some(20);
+            offer.per_member = 2;
+            offer.per_member_daily = Some(1);
+        })
+        .await;
+
+    let twice = (0..30).flat_map(|number| [number, number]);
+    let answers = join_all(twice.map(|number| stage.ask(number, policy, None))).await;
+
+    let members: HashSet<_> = accepted(&answers).into_iter().map(|receipt| receipt.member).collect();
+    assert_eq!((accepted(&answers).len(), members.len()), (20, 20), "all of them, one each");
+    let told = [ErrorReason::CouponSoldOut, ErrorReason::CouponLimitReached].map(|reason| refused(&answers, reason));
+    assert_eq!(told.iter().sum::<usize>(), 40, "{answers:?}");
+    stage.ends_with(policy, 20).await;
+    let known = stage.coupons.gate.remaining(policy.id.0).await.expect("answers").expect("is open");
+    assert_eq!((known.taken, known.kept), (20, 20), "nobody waits any more");
+}
+
 /// Guard: how many a member has, whichever ordinals those are.
 #[tokio::test]
 async fn a_lower_limit_that_the_gate_was_not_told_of_holds() {
@@ -126,7 +153,7 @@ async fn who_would_make_too_many_wait_is_told_so() {
     for number in 0..=50_000 {
         let (answer, answered) = oneshot::channel();
         let (member, token) = (member(number).id, Uuid::from_u128(number));
-        asks.push(Ask { member, token, actor: "a test".into(), trace: String::new(), closed: 0, answer });
+        asks.push(Ask { member, token, actor: "a test".into(), trace: String::new(), again: 0, answer });
         answers.push(answered);
     }
 
