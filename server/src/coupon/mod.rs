@@ -41,7 +41,7 @@ use tokio_util::task::TaskTracker;
 pub use self::check::INVARIANTS;
 pub use self::error::CouponError;
 use self::gate::Openings;
-use self::grant::GrantJob;
+use self::grant::{GrantJob, GrantListsJob};
 use self::issue::{Ends, EndsJob, Issuer, Lines, ReceiptsJob};
 use self::keep::GatesJob;
 use self::kind::{Kinds, Terms};
@@ -119,6 +119,7 @@ impl Coupons {
             Arc::new(EndsJob(self.clone())),
             Arc::new(GatesJob::new(self.clone())),
             Arc::new(GrantJob(self.clone())),
+            Arc::new(GrantListsJob(self.clone())),
         ]
     }
 }

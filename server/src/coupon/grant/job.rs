@@ -37,7 +37,7 @@ impl Job for GrantJob {
         // What rests stays where it is, in front of all that go on: they are come to behind it.
         let (mut after, mut before) = (None, 0);
         for _ in 0..TURNS {
-            let running = store::run::running(coupons.kit.db.read(), after, RUNS).await?;
+            let running = store::run::running(coupons.kit.db.read(), after, coupons.kit.clock.now(), RUNS).await?;
             after = running.last().copied();
             if running.is_empty() {
                 if done == before {

@@ -8,6 +8,7 @@ mod audience;
 mod cancel;
 mod convert;
 mod job;
+mod lists;
 mod model;
 mod read;
 mod rpc;
@@ -18,4 +19,5 @@ mod watch;
 mod work;
 
 pub(super) use self::job::GrantJob;
+pub(super) use self::lists::GrantListsJob;
 pub(super) use self::model::{Audience, Counts, GrantRun, GrantRunId, RunState};

@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::{Reply, RequestKey};
 
+/// The most runs of a policy that have not ended.
+const LIMIT: u64 = 100;
+
 /// Asks for a run.
 #[derive(Clone, Debug)]
 pub(super) struct StartRun {
@@ -55,6 +58,10 @@ impl Coupons {
                 self.kit
                     .db
                     .write(async |tx| {
+                        tx.take_turn(policy.id.0).await?;
+                        if store::run::running_count(&tx, policy.id).await? >= LIMIT {
+                            return Err(CouponError::TooMany { limit: "runs under way", maximum: LIMIT }.into());
+                        }
                         store::run::insert(&tx, &run, &command.members).await?;
                         record.put(&tx, run.id.0).await
                     })

@@ -1,5 +1,7 @@
 //! Runs that are killed between any two steps, and runs with several leaders.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use futures::future::join_all;
 use uuid::Uuid;
@@ -7,15 +9,18 @@ use uuid::Uuid;
 use super::job::RUNS;
 use super::model::{Counts, RunState};
 use super::start::StartRun;
-use super::{Audience, GrantJob, GrantRun};
+use super::{Audience, GrantJob, GrantListsJob, GrantRun};
 use crate::backend::gate::Sale;
-use crate::coupon::model::{Issuing, Policy};
+use crate::coupon::model::{Issuing, Policy, PolicyId};
 use crate::coupon::{Coupons, stage, store};
+use crate::error::ErrorReason;
 use crate::harness::Harness;
+use crate::kit::clock::{Clock, Time};
 use crate::kit::crash::How;
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::RequestKey;
 use crate::kit::job::Job;
+use crate::member::directory::Joined;
 use crate::member::{MemberSettings, Members, TokenSettings};
 
 const CHUNK: u64 = 3;
@@ -141,11 +146,12 @@ async fn a_member_is_given_one_coupon_by_a_run_however_often_it_begins_again() {
 #[tokio::test]
 async fn as_many_runs_as_are_read_at_once_may_rest_and_others_go_on() {
     let scene = Scene::new().await;
-    let open = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
-    let paused = Policy { sale: Sale::Paused, version: 2, ..open };
-    scene.yeyak.db.write(async |tx| store::policy::update(&tx, 1, &paused).await).await.expect("is written");
+    let policy = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+    // Who signs up at this moment may not be in the table yet.
+    let audience = Audience::Segment(Joined { from: None, before: scene.yeyak.clock.now() });
+    let command = StartRun { policy: policy.id, audience, members: Vec::new() };
     for _ in 0..RUNS {
-        scene.start(&paused).await;
+        scene.coupons.start_run(&stage::admin(), &command, &RequestKey::default()).await.expect("starts");
     }
     scene.yeyak.clock.advance(TimeDelta::seconds(1));
     let policy = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
@@ -154,4 +160,79 @@ async fn as_many_runs_as_are_read_at_once_may_rest_and_others_go_on() {
     GrantJob(scene.coupons.clone()).run().await.expect("runs");
 
     scene.check(&run, &policy).await;
+}
+
+/// Guard: the condition on the policy in `store::run::running`; those of one that has ended are come to, and stopped.
+#[tokio::test]
+async fn runs_are_taken_up_whose_policy_gives_now_or_has_ended() {
+    let scene = Scene::new().await;
+    let now = scene.yeyak.clock.now();
+    let (mut started, hour) = (Vec::new(), TimeDelta::hours(1));
+    let changes: [fn(&mut Policy, Time, TimeDelta); 5] = [
+        |_, _, _| {},
+        |policy, _, _| policy.sale = Sale::Paused,
+        |policy, now, hour| policy.offer.start_time = Some(now + hour),
+        |policy, _, _| policy.sale = Sale::Ended,
+        |policy, now, _| (policy.sale, policy.offer.end_time) = (Sale::Paused, Some(now)),
+    ];
+    for change in changes {
+        let policy = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+        started.push(scene.start(&policy).await.id);
+        let mut changed = Policy { version: 2, ..policy };
+        change(&mut changed, now, hour);
+        scene.yeyak.db.write(async |tx| store::policy::update(&tx, 1, &changed).await).await.expect("is written");
+    }
+
+    let found = store::run::running(scene.yeyak.db.read(), None, now, RUNS).await.expect("reads");
+
+    let found: HashSet<_> = found.into_iter().map(|(_, run)| run).collect();
+    assert_eq!(found, HashSet::from([started[0], started[3], started[4]]));
+    let later = store::run::running(scene.yeyak.db.read(), None, now + hour, RUNS).await.expect("reads");
+    assert_eq!(later.len(), 4, "it has begun");
+}
+
+/// Guards: the turn of the policy, in which runs are counted; those that have ended make room.
+#[tokio::test]
+async fn a_policy_has_at_most_a_hundred_runs_that_have_not_ended() {
+    let scene = Scene::new().await;
+    let policy = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+    let (admin, key) = (stage::admin(), RequestKey::default());
+    let start = async |policy: PolicyId| {
+        let command = StartRun { policy, audience: Audience::List, members: scene.members.clone() };
+        scene.coupons.start_run(&admin, &command, &key).await
+    };
+
+    let all = join_all((0..110).map(|_| start(policy.id))).await;
+
+    let runs: Vec<_> = all.iter().flatten().map(|reply| reply.value.id).collect();
+    assert_eq!(runs.len(), 100);
+    let is_limit = |error: &crate::error::Error| error.reason() == ErrorReason::CouponPolicyLimitReached;
+    assert!(all.iter().filter_map(|one| one.as_ref().err()).all(is_limit));
+    scene.coupons.cancel_run(&admin, runs[0], &key).await.expect("cancels");
+    start(policy.id).await.expect("there is room for another");
+    start(stage::policy(&scene.yeyak, Issuing::Grant, 100).await.id).await.expect("each policy has its own");
+}
+
+/// Guard: the state of the run, before whose end nobody on its list is forgotten.
+#[tokio::test]
+async fn the_list_of_a_run_is_forgotten_once_it_has_ended() {
+    let scene = Scene::new().await;
+    let policy = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+    let other = stage::policy(&scene.yeyak, Issuing::Grant, 100).await;
+    let [going, cancelled, done] = [scene.start(&policy).await, scene.start(&other).await, scene.start(&other).await];
+    let listed = async |run: &GrantRun| {
+        let listed = store::run::listed(scene.yeyak.db.read(), run.id, None, 1_000).await.expect("reads");
+        listed.len() as u64
+    };
+    scene.coupons.go_on(going.id, CHUNK).await.expect("goes on");
+    scene.coupons.cancel_run(&stage::admin(), cancelled.id, &RequestKey::default()).await.expect("cancels");
+    while scene.coupons.go_on(done.id, CHUNK).await.expect("goes on").is_some() {}
+    let job = GrantListsJob(scene.coupons.clone());
+
+    assert_eq!(job.run().await.expect("runs"), 2 * MEMBERS);
+
+    assert_eq!([listed(&going).await, listed(&cancelled).await, listed(&done).await], [MEMBERS, 0, 0]);
+    assert_eq!(job.run().await.expect("runs"), 0);
+    while scene.coupons.go_on(going.id, CHUNK).await.expect("goes on").is_some() {}
+    scene.check(&going, &policy).await;
 }

@@ -39,7 +39,7 @@ impl Coupons {
         }
         let now = self.kit.clock.now();
         let rests = |policy: Policy| matches!(policy.state_at(now, None), PolicyState::Paused | PolicyState::Scheduled);
-        // There may be many that rest, and all are come to every time: they cost a look, and no transaction.
+        // It may have been interrupted just now: that costs a look, and no transaction.
         if store::policy::find(self.kit.db.read(), run.policy).await?.is_some_and(rests) {
             return Ok(None);
         }

@@ -49,6 +49,11 @@ fn in_state(state: PolicyState, now: Time) -> Condition {
     }
 }
 
+/// Whether a policy gives nothing now, and will. Never unknown, so that it can be negated.
+pub(super) fn rests(now: Time) -> Condition {
+    Condition::any().add(in_state(PolicyState::Paused, now)).add(in_state(PolicyState::Scheduled, now))
+}
+
 /// Whether time has ended a policy. Never unknown, so that it can be negated.
 fn is_over(now: Time) -> Condition {
     let by = |column: Column| Condition::all().add(column.is_not_null()).add(column.lte(now));

@@ -1,11 +1,12 @@
 //! Runs that give coupons to many.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, Condition, ConnectionTrait, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, Condition, ConnectionTrait, QueryOrder, QuerySelect, QueryTrait};
 
+use super::listed::rests;
 use super::{narrow, unreadable};
-use crate::coupon::entity::listed;
 use crate::coupon::entity::run::{ActiveModel, Column, Entity, Model};
+use crate::coupon::entity::{listed, policy};
 use crate::coupon::grant::{Audience, Counts, GrantRun, GrantRunId, RunState};
 use crate::coupon::model::PolicyId;
 use crate::error::Error;
@@ -120,16 +121,27 @@ pub(in crate::coupon) async fn list(
     rows.all(conn).await?.into_iter().map(GrantRun::try_from).collect()
 }
 
-/// The runs that are under way and since when they wait, those first that have waited longest; behind one of them.
+/// How many runs of a policy are under way.
+pub(in crate::coupon) async fn running_count(tx: &Tx, policy: PolicyId) -> Result<u64, Error> {
+    let running =
+        Entity::find().filter(Column::PolicyId.eq(policy.0)).filter(Column::State.eq(RunState::Running.name()));
+    Ok(running.count(&**tx).await?)
+}
+
+/// The runs that are under way and since when they wait, those first that have waited longest; behind one of them. Those are none of
+/// them whose policy is interrupted now, or has not begun.
 pub(in crate::coupon) async fn running(
     conn: &impl ConnectionTrait,
     after: Option<(Time, GrantRunId)>,
+    now: Time,
     limit: u64,
 ) -> Result<Vec<(Time, GrantRunId)>, Error> {
+    let gives = policy::Entity::find().select_only().column(policy::Column::Id).filter(rests(now).not());
     let mut rows = Entity::find()
         .select_only()
         .columns([Column::UpdateTime, Column::Id])
         .filter(Column::State.eq(RunState::Running.name()))
+        .filter(Column::PolicyId.in_subquery(gives.into_query()))
         .order_by_asc(Column::UpdateTime)
         .order_by_asc(Column::Id)
         .limit(limit);
@@ -159,4 +171,27 @@ pub(in crate::coupon) async fn listed(
     }
     let ids: Vec<Uuid> = rows.into_tuple().all(conn).await?;
     Ok(ids.into_iter().map(MemberId).collect())
+}
+
+/// The first run behind one that still has its list.
+pub(in crate::coupon) async fn next_listed(
+    conn: &impl ConnectionTrait,
+    after: Uuid,
+) -> Result<Option<GrantRunId>, Error> {
+    let next = listed::Entity::find()
+        .select_only()
+        .column(listed::Column::RunId)
+        .filter(listed::Column::RunId.gt(after))
+        .order_by_asc(listed::Column::RunId)
+        .limit(1);
+    let next: Option<Uuid> = next.into_tuple().one(conn).await?;
+    Ok(next.map(GrantRunId))
+}
+
+/// Forgets that members are listed, up to one of them in the order of their ids.
+pub(in crate::coupon) async fn unlist(tx: &Tx, run: GrantRunId, last: MemberId) -> Result<u64, Error> {
+    let listed = listed::Entity::delete_many()
+        .filter(listed::Column::RunId.eq(run.0))
+        .filter(listed::Column::MemberId.lte(last.0));
+    Ok(listed.exec(&**tx).await?.rows_affected)
 }
