@@ -185,6 +185,8 @@ impl One {
                     self.free.push((place.place, place.place));
                 }
             }
+            // It was built again before it could find the row.
+            (Outcome::Kept | Outcome::KeptAs(_), None) => _ = self.lacking.insert(member),
             (Outcome::Released | Outcome::TakenBack, None) if !self.is_open => _ = self.released.insert(token),
             (_, None) => {}
         }

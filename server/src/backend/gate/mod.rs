@@ -156,7 +156,7 @@ pub struct Settlement {
 /// What became of a place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// Its row is written.
+    /// Its row is written. A gate that does not know the request lacks a row of the member's.
     Kept,
     /// The row of this place of the member's is written by this request, which had found it: it is this request's from now on,
     /// not that one's which took it and never heard of it.

@@ -19,6 +19,8 @@ for at = 1, #ARGV, 3 do
     end
   end
   if not found then
+    -- It was built again before it could find the row.
+    if outcome == 'kept' or place then lack(gate, ARGV[at]) end
     -- A rebuild may still come to the row of what is given back.
     if head[1] == 'building' and is_free then redis.call('HSET', gate, 'r' .. token, '1') end
   elseif outcome == 'kept' or place then

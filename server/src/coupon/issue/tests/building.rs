@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::stage::{Stage, accepted, process};
-use crate::backend::gate::{Outcome, Settlement, Taker};
+use super::super::Issue;
+use super::stage::{Stage, accepted, member, process, reason};
+use crate::backend::gate::{Outcome, Progress, Sale, Settlement, Step, Taker};
 use crate::coupon::store;
 use crate::error::ErrorReason;
 
@@ -74,4 +75,30 @@ async fn a_gate_that_holds_a_place_for_nobody_is_built_again_while_others_are_le
     assert_eq!(known().await, (1, 1));
     assert_eq!(accepted(&stage.all(100..120, policy).await).len(), 9);
     stage.ends_with(policy, 10).await;
+}
+
+/// Guard: a row that a gate hears of and does not know is one that it lacks: who asks for it again is not refused for a pause.
+#[tokio::test]
+async fn a_receipt_that_a_gate_was_built_without_is_known_behind_a_pause() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(2)).await;
+    let receipt = stage.ask(1, policy, Some(1)).await.expect("is accepted").value;
+    stage.calm().await;
+    let gate = &stage.coupons.gate;
+    // As if the rows had been read before this one was written.
+    for step in [Step::Begin, Step::Open { terms: &policy.terms(), count: 0 }] {
+        assert_eq!(gate.rebuild(policy.id.0, 2, step).await.expect("answers"), Progress::Done);
+    }
+    let (member, request) = (member(1).id, Some(Uuid::from_u128(1)));
+    let token = stage.coupons.token(member, Issue { policy: policy.id, request });
+    for outcome in [Outcome::Kept, Outcome::KeptAs(1)] {
+        let settlement = Settlement { member: member.0, token, outcome };
+        gate.settle(policy.id.0, &[settlement]).await.expect("is told");
+    }
+    let paused = &stage.change(policy, |policy| policy.sale = Sale::Paused).await;
+
+    let again = stage.ask(1, paused, Some(1)).await.expect("is known");
+
+    assert_eq!((again.replayed, again.value.id), (true, receipt.id));
+    assert_eq!(reason(stage.ask(2, paused, None).await), ErrorReason::CouponPolicyPaused);
 }
