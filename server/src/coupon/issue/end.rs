@@ -1,4 +1,4 @@
-//! `coupon.ended`: told once of each policy, when it issues no more.
+//! `coupon.ended`: told once of each policy, when it issues no more; of one whose total was raised since, once more.
 //!
 //! Sold out is what the rows say. They are counted when the batch that wrote the last place has committed, and by a job.
 
@@ -32,8 +32,8 @@ pub(in crate::coupon) struct Ends {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Seen {
-    /// All places were given; some may not have their rows yet.
-    Close,
+    /// All places of this total were given; some may not have their rows yet.
+    Close { total: u64 },
     /// The rows are being counted; `again` when more have been written since.
     Counted {
         again: bool,
@@ -58,10 +58,11 @@ impl Coupons {
         let mut seen = self.ends.seen.lock().expect("nothing panics while it is held");
         let has_last = wants.iter().any(|want| want.place.place >= total);
         match seen.get_mut(id) {
-            None if !has_last => {}
             Some(Seen::Counted { again }) => *again = true,
-            // Told in this process, and forgotten by the row alone: a test that went back in time.
-            None | Some(Seen::Close | Seen::Told) => {
+            // What was seen of a lower total says nothing about this one.
+            Some(Seen::Close { total: known }) if !has_last && *known != total => {}
+            None | Some(Seen::Told) if !has_last => {}
+            None | Some(Seen::Close { .. } | Seen::Told) => {
                 seen.insert(*id, Seen::Counted { again: false });
                 self.tasks.spawn(self.clone().count(*id));
             }
@@ -70,36 +71,39 @@ impl Coupons {
 
     async fn count(self, policy: PolicyId) {
         loop {
-            let told = match self.tell_if_sold_out(policy).await {
-                Ok(told) => told,
+            let counted = match self.tell_if_sold_out(policy).await {
+                Ok(counted) => counted,
                 Err(error) => {
                     tracing::debug!(policy.id = %policy, "whether {policy} is sold out is looked for later: {error}");
-                    false
+                    None
                 }
             };
             let mut seen = self.ends.seen.lock().expect("nothing panics while it is held");
-            match seen.get(&policy) {
-                _ if told => _ = seen.insert(policy, Seen::Told),
-                Some(Seen::Counted { again: true }) => {
+            match (counted, seen.get(&policy)) {
+                (Some(Seen::Told), _) => _ = seen.insert(policy, Seen::Told),
+                (_, Some(Seen::Counted { again: true })) => {
                     seen.insert(policy, Seen::Counted { again: false });
                     continue;
                 }
-                _ => _ = seen.insert(policy, Seen::Close),
+                (Some(close), _) => _ = seen.insert(policy, close),
+                (None, _) => _ = seen.remove(&policy),
             }
             return;
         }
     }
 
-    /// Whether a policy is sold out by its rows, which is told then, if it was not before.
-    async fn tell_if_sold_out(&self, id: PolicyId) -> Result<bool, Error> {
-        let Some(policy) = store::policy::find(self.kit.db.read(), id).await? else { return Ok(false) };
+    /// How close a policy is to its end by its rows. That it is sold out is told then, if it was not before.
+    async fn tell_if_sold_out(&self, id: PolicyId) -> Result<Option<Seen>, Error> {
+        let Some(policy) = store::policy::find(self.kit.db.read(), id).await? else { return Ok(None) };
         if policy.end_told.is_some() {
-            return Ok(true);
+            return Ok(Some(Seen::Told));
         }
+        let Some(total) = policy.offer.total else { return Ok(None) };
         if !self.is_sold_out(&policy).await? {
-            return Ok(false);
+            return Ok(Some(Seen::Close { total }));
         }
-        self.tell_end(&policy, EndCause::SoldOut).await
+        self.tell_end(&policy, EndCause::SoldOut).await?;
+        Ok(Some(Seen::Told))
     }
 
     async fn is_sold_out(&self, policy: &Policy) -> Result<bool, Error> {
@@ -128,7 +132,7 @@ impl Coupons {
             .kit
             .db
             .write(async |tx| {
-                let told = store::policy::told(&tx, policy.id, cause).await?;
+                let told = store::policy::told(&tx, policy, cause).await?;
                 if told {
                     let cause = Cause { aggregate: policy.id.0, version: policy.version, actor: &actor };
                     self.kit.outbox.put(&tx, cause, &event);

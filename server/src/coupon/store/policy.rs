@@ -171,14 +171,22 @@ pub(in crate::coupon) async fn insert(tx: &Tx, policy: &Policy) -> Result<(), Er
 }
 
 /// Writes what has become of a policy, unless it has changed since; its gate's epoch is no part of it, nor what was told of its
-/// end. Who accepts under the terms before has committed then, and whoever comes later reads these.
+/// end, but that all were gone is told again of a higher total. Who accepts under the terms before has committed then, and whoever
+/// comes later reads these.
 pub(in crate::coupon) async fn update(tx: &Tx, before: i64, policy: &Policy) -> Result<(), Error> {
     tx.take_turn(policy.id.0).await?;
     let mut changed = row(policy).into_active_model().reset_all();
     changed.gate_epoch = ActiveValue::NotSet;
     changed.end_told = ActiveValue::NotSet;
+    let is_more = match policy.offer.total {
+        Some(total) => Column::Total.lt(i64::try_from(total).unwrap_or(i64::MAX)),
+        None => Column::Total.is_not_null(),
+    };
+    let all_were_gone = Column::EndTold.eq(EndCause::SoldOut.name()).and(is_more);
+    let end_told = Expr::case(all_were_gone, "").finally(Expr::col(Column::EndTold));
     let written = Entity::update_many()
         .set(changed)
+        .col_expr(Column::EndTold, end_told.into())
         .filter(Column::Id.eq(policy.id.0))
         .filter(Column::Version.eq(before))
         .exec(&**tx)
@@ -222,11 +230,12 @@ pub(in crate::coupon) async fn next_epoch(db: &Db, id: PolicyId) -> Result<i64, 
     .await
 }
 
-/// Remembers why it was told that a policy issues no more; false when it was told before.
-pub(in crate::coupon) async fn told(tx: &Tx, id: PolicyId, cause: EndCause) -> Result<bool, Error> {
+/// Remembers why it was told that a policy issues no more; false when it was told before, or the policy has changed since.
+pub(in crate::coupon) async fn told(tx: &Tx, policy: &Policy, cause: EndCause) -> Result<bool, Error> {
     let told = Entity::update_many()
         .col_expr(Column::EndTold, Expr::value(cause.name()))
-        .filter(Column::Id.eq(id.0))
+        .filter(Column::Id.eq(policy.id.0))
+        .filter(Column::Version.eq(policy.version))
         .filter(Column::EndTold.eq(""))
         .exec(&**tx)
         .await?;

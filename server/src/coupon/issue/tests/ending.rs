@@ -78,6 +78,30 @@ async fn many_processes_that_see_the_end_tell_it_once() {
     assert_eq!(stage.count(TOLD).await, 1);
 }
 
+/// Guard: what `store::policy::update` makes of `end_told`, behind which the rows of a higher total are counted anew.
+#[tokio::test]
+async fn it_is_told_again_when_the_total_was_raised_and_all_are_gone_once_more() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(2)).await;
+    stage.all(0..3, policy).await;
+    stage.calm().await;
+    assert_eq!(stage.count(TOLD).await, 1);
+
+    let named = &stage.change(policy, |policy| policy.offer.name = "봄".into()).await;
+    assert_eq!(stage.count("coupon_policy WHERE end_told = 'SOLD_OUT'").await, 1, "that alone makes no more of them");
+    let more = &stage.change(named, |policy| policy.offer.total = Some(4)).await;
+    assert_eq!(accepted(&stage.all(10..11, more).await).len(), 1);
+    stage.calm().await;
+    assert_eq!((stage.run("coupon-ends").await, stage.count(TOLD).await), (0, 1), "one is left");
+    assert_eq!(accepted(&stage.all(20..23, more).await).len(), 1);
+    stage.calm().await;
+
+    assert_eq!(stage.count(TOLD).await, 2, "at once");
+    let endless = &stage.change(more, |policy| policy.offer.total = None).await;
+    stage.change(endless, |policy| policy.sale = Sale::Ended).await;
+    assert_eq!((stage.run("coupon-ends").await, stage.count(TOLD).await), (1, 3));
+}
+
 /// Guard: the count of the rows. That the gate has no place left is not the end while one of them has no row.
 #[tokio::test]
 async fn it_is_not_told_while_a_place_has_no_row() {
