@@ -7,7 +7,7 @@ use yeyak_proto::yeyak::coupon::v1 as pb;
 use super::text::Code;
 use super::{Batch, BatchState};
 use crate::coupon::give::Recipient;
-use crate::coupon::issue::proto_coupon;
+use crate::coupon::issue::proto_coupon_for;
 use crate::coupon::model::{Coupon, CouponId, Issuing, Policy};
 use crate::coupon::{CouponError, Coupons, meter, store};
 use crate::error::{Error, ErrorReason};
@@ -36,7 +36,7 @@ impl Coupons {
         let key = key.and(format!("{code:?}").as_bytes());
         let redeemed = meter::given("code", self.redeem(&caller, code, &key).await)?;
         let now = self.kit.clock.now();
-        Ok(redeemed.map(|(coupon, policy)| proto_coupon(&coupon, &policy, now)).into_response())
+        Ok(redeemed.map(|(coupon, policy)| proto_coupon_for(caller.id, &coupon, &policy, now)).into_response())
     }
 
     /// Gives the caller the coupon of a code. All that is wrong with a code is told in the same way.

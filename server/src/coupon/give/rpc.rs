@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 use yeyak_proto::yeyak::coupon::v1 as pb;
 
 use super::convert;
-use crate::coupon::issue::proto_coupon;
+use crate::coupon::issue::{proto_coupon, proto_coupon_for};
 use crate::coupon::keeper::Keeper;
 use crate::coupon::{Coupons, meter};
 use crate::kit::caller::Caller;
@@ -25,7 +25,7 @@ impl Coupons {
         let (id, recipient, key) = convert::gift(request.get_ref(), caller.id)?;
         let given = meter::given("gift", self.gift(&caller, id, recipient, &key).await)?;
         let now = self.kit.clock.now();
-        Ok(given.map(|(coupon, policy)| proto_coupon(&coupon, &policy, now)).into_response())
+        Ok(given.map(|(coupon, policy)| proto_coupon_for(caller.id, &coupon, &policy, now)).into_response())
     }
 
     pub(in crate::coupon) async fn answer_revoke(

@@ -7,6 +7,7 @@ use super::watch::Seen;
 use crate::coupon::model::{Coupon, Policy, Receipt, ReceiptState, State};
 use crate::error::Error;
 use crate::kit::clock::Time;
+use crate::kit::id::MemberId;
 use crate::kit::idempotency::request_id;
 use crate::kit::proto_time;
 use crate::kit::violation::Violations;
@@ -76,6 +77,15 @@ pub(super) fn cursor(violations: &mut Violations, text: &str) -> Option<ReceiptS
     let cursor = ReceiptState::of_name(text);
     violations.require("after_cursor", cursor.is_some(), "must be a cursor of an earlier item");
     cursor
+}
+
+/// A coupon for who has it, or had it: of one that is another's by now they see what they gave away, not what became of it.
+pub(in crate::coupon) fn coupon_for(viewer: MemberId, coupon: &Coupon, policy: &Policy, now: Time) -> pb::Coupon {
+    if coupon.member == viewer {
+        return self::coupon(coupon, policy, now);
+    }
+    let given = Coupon { state: State::Available, booking: None, hold_expire_time: None, ..coupon.clone() };
+    pb::Coupon { update_time: None, ..self::coupon(&given, policy, now) }
 }
 
 /// A coupon as it is now.

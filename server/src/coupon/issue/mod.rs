@@ -21,7 +21,7 @@ mod watch;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-pub(super) use self::convert::coupon as proto_coupon;
+pub(super) use self::convert::{coupon as proto_coupon, coupon_for as proto_coupon_for};
 pub(super) use self::end::{Ends, EndsJob};
 pub(super) use self::issuer::Issuer;
 pub(super) use self::line::Lines;

@@ -8,12 +8,12 @@ use yeyak::proto::coupon::v1::coupon_code_batch::State;
 use yeyak::proto::coupon::v1::coupon_policy::Issuing;
 use yeyak::proto::coupon::v1::{
     CancelCouponCodeBatchRequest, Coupon, CouponCodeBatch, CouponPolicy, CreateCouponCodeBatchRequest,
-    ExportCouponCodesRequest, ListCouponCodeBatchesRequest, RedeemCouponCodeRequest,
+    ExportCouponCodesRequest, ListCouponCodeBatchesRequest, RedeemCouponCodeRequest, coupon,
 };
 use yeyak::{Client, Error, ErrorReason};
 
-use super::desk::{counted, coupons, crowd, end, others_are, pause, policy, refused, terms, won_by};
-use crate::harness::Yeyak;
+use super::desk::{counted, coupons, crowd, end, gift, others_are, pause, policy, refused, revoke, terms, won_by};
+use crate::harness::{Yeyak, id_of};
 
 const REQUEST: &str = "0195d7a0-0000-7000-8000-000000000004";
 
@@ -117,6 +117,26 @@ async fn the_same_redemption_twice_is_one_and_another_code_under_its_id_is_refus
     assert!(ids.contains(&again.id));
     let other = client.coupons().redeem_coupon_code(request(&codes[1])).await;
     assert_eq!(refused(other), ErrorReason::RequestIdReused);
+}
+
+/// Guard: `proto_coupon_for`, by which a coupon is shown to who had it.
+#[tokio::test]
+async fn a_repeated_redemption_tells_nothing_of_what_became_of_a_coupon_that_was_given_on() {
+    let yeyak = Yeyak::new().await;
+    let seller = yeyak.seller().await;
+    let (_, codes) = coded(&seller, CouponPolicy { giftable: true, ..terms(Issuing::Code) }, 1, 1).await;
+    let (client, friend_id) = (yeyak.member().await, id_of(&yeyak.member().await).await);
+    let request = RedeemCouponCodeRequest { code: codes[0].clone(), request_id: REQUEST.into() };
+    let redeem = async || client.coupons().redeem_coupon_code(request.clone()).await.expect("redeems");
+    let id = redeem().await.id;
+    gift(&client, &id, &friend_id).await.expect("gives");
+    let before = redeem().await;
+
+    revoke(&seller, &id).await.expect("takes back");
+    let behind = redeem().await;
+
+    assert_eq!(behind, before);
+    assert_eq!((behind.state(), behind.member_id, behind.update_time), (coupon::State::Available, friend_id, None));
 }
 
 /// Guard: an attempt is counted before it is looked at.

@@ -160,8 +160,10 @@ async fn a_gift_counts_for_both_and_can_not_be_given_on() {
     let own = gift(&third, &another.id, &third_id).await.expect_err("to oneself");
     assert_eq!(own.violations[0].field, "recipient_id");
 
-    // Taken back, it leaves room with both.
+    // Taken back, it leaves room with both, and who gave it is not told.
     revoke(&seller, &given[0].id).await.expect("takes back");
+    let repeated = giver.coupons().gift_coupon(request.clone()).await.expect("is repeated");
+    assert_eq!(repeated, given[0]);
     for member in [&giver_id, &taker_id] {
         grant(&seller, &made.id, member).await.expect("grants again");
     }
