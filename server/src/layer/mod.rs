@@ -27,7 +27,7 @@ pub mod proxies;
 pub mod rate;
 pub mod shed;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod trace;
 
 use std::convert::Infallible;

@@ -173,10 +173,10 @@ pub(super) async fn raw(address: SocketAddr, request: Request, body: &[u8]) -> R
 
 /// What was logged.
 #[derive(Clone, Default)]
-pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -209,7 +209,7 @@ fn listener(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) -> trac
 }
 
 /// Records what this thread logs, until the guard is dropped.
-pub(super) fn recorded() -> (Lines, tracing::dispatcher::DefaultGuard) {
+pub(crate) fn recorded() -> (Lines, tracing::dispatcher::DefaultGuard) {
     LazyLock::force(&LISTENERS);
     let lines = Lines::default();
     let guard = tracing::dispatcher::set_default(&listener(lines.clone()));

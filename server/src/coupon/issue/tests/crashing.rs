@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::stage::{Stage, accepted, reason};
 use crate::error::ErrorReason;
 use crate::kit::crash::How;
+use crate::layer::testing::recorded;
 
 /// Guard: a place whose answer was lost stays with its member, and whoever finds it without a row may write the row.
 #[tokio::test]
@@ -74,6 +75,27 @@ async fn an_end_between_the_commit_and_the_publication_issues_all_the_same() {
     assert_eq!(accepted(&stage.all(0..10, policy).await).len(), 10);
 
     // Whoever accepted them is gone; another process has a relay.
+    stage.ends_with(policy, 10).await;
+}
+
+/// Guard: what is handed over again is told in the log, by which those who look after the queue learn that messages are lost.
+#[tokio::test]
+async fn receipts_that_are_handed_over_again_are_told_of() {
+    let stage = Stage::new().await;
+    let policy = &stage.policy(Some(10)).await;
+    stage.all(0..10, policy).await;
+    stage.calm().await;
+    stage.execute("DELETE FROM outbox").await;
+    stage.advance(TimeDelta::seconds(61));
+    let (lines, _recorded) = recorded();
+
+    assert_eq!(stage.run("coupon-receipts").await, 10);
+    stage.coupons.republish(policy).await.expect("publishes");
+
+    let log = lines.text();
+    for told in ["10 late receipts".to_owned(), format!("10 receipts of {}", policy.id)] {
+        assert!(log.contains(&format!("handed {told} to the issuers again")), "{log}");
+    }
     stage.ends_with(policy, 10).await;
 }
 
