@@ -87,6 +87,7 @@ impl Job for GatesJob {
                 closed += u32::from(gate.remaining(policy.id.0).await.is_ok_and(|remaining| remaining.is_none()));
             }
         }
+        gate.tidy(kit.clock.now()).await?;
         gauge!("yeyak_coupon_gates_closed").set(closed);
         round.end()
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{
@@ -12,6 +13,9 @@ use super::{
 };
 use crate::error::Error;
 use crate::kit::clock::Time;
+
+/// How long a gate is remembered behind the end of its sale.
+const WEEK: TimeDelta = TimeDelta::weeks(1);
 
 /// Gates in this process.
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ struct One {
     /// What was given back while the rebuild had not come to it.
     released: HashSet<Uuid>,
     loaded: u64,
+    /// When it was seen first that the sale was ended.
+    ended: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +92,11 @@ impl Gate for MemoryGate {
 
     async fn remaining(&self, policy: Uuid) -> Result<Option<Remaining>, Error> {
         Ok(self.with(|gates| gates.get(&policy).filter(|gate| gate.is_open).and_then(One::remaining)))
+    }
+
+    async fn tidy(&self, now: Time) -> Result<(), Error> {
+        self.with(|gates| gates.retain(|_, gate| gate.end(now).is_none_or(|end| now < end + WEEK)));
+        Ok(())
     }
 
     async fn rebuild(&self, policy: Uuid, epoch: i64, step: Step<'_>) -> Result<Progress, Error> {
@@ -205,6 +216,15 @@ impl One {
         if self.is_open { Changed::InForce } else { Changed::Closed }
     }
 
+    /// When its sale ends, or has ended.
+    fn end(&mut self, now: Time) -> Option<Time> {
+        let terms = self.terms?;
+        match terms.sale {
+            Sale::Ended => Some(*self.ended.get_or_insert(now)),
+            Sale::Open | Sale::Paused => terms.end_time,
+        }
+    }
+
     fn remaining(&self) -> Option<Remaining> {
         let terms = self.terms?;
         let taken = self.taken();
@@ -288,10 +308,35 @@ impl Terms {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::suite::{self, gate_suite};
+    use chrono::TimeDelta;
+
+    use super::super::suite::{self, POLICY, gate_suite, now, terms};
+    use super::super::{Gate, Sale, Step, Terms};
     use super::MemoryGate;
 
     gate_suite!(Arc::new(MemoryGate::default()));
+
+    /// Guard: `tidy`, without which a process would remember every member of every sale that there ever was.
+    #[tokio::test]
+    async fn a_gate_is_forgotten_a_week_after_its_sale_has_ended_and_never_before() {
+        let window = Terms { end_time: Some(now() + TimeDelta::hours(1)), ..terms(2) };
+        let ended = Terms { sale: Sale::Ended, ..terms(2) };
+        let paused = Terms { sale: Sale::Paused, ..terms(2) };
+        for (terms, hours) in [(window, Some(169)), (ended, Some(168)), (paused, None), (terms(2), None)] {
+            let gate = MemoryGate::default();
+            for step in [Step::Begin, Step::Open { terms: &terms, count: 0 }] {
+                gate.rebuild(POLICY, 1, step).await.expect("answers");
+            }
+            gate.tidy(now()).await.expect("answers");
+            let is_there_after = async |hours: i64| {
+                gate.tidy(now() + TimeDelta::hours(hours)).await.expect("answers");
+                gate.remaining(POLICY).await.expect("answers").is_some()
+            };
+
+            assert!(is_there_after(hours.map_or(9_999, |hours| hours - 1)).await, "{terms:?}");
+            assert_eq!(is_there_after(hours.unwrap_or(99_999)).await, hours.is_none(), "{terms:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_restart_closes_it() {

@@ -53,6 +53,9 @@ pub trait Gate: Debug + Send + Sync + 'static {
     /// What is left, unless the gate is closed.
     async fn remaining(&self, policy: Uuid) -> Result<Option<Remaining>, Error>;
 
+    /// Forgets the gates of sales that have been over for a week, for what they remember is in the rows: they are closed then.
+    async fn tidy(&self, now: Time) -> Result<(), Error>;
+
     /// Rebuilds a gate in steps: [`Step::Begin`], then any number of [`Step::Accepted`] and [`Step::TakenBack`], then [`Step::Open`]. From the first to
     /// the last the gate is closed. Read the rows, and the row of the terms, after `Begin` has returned. Each attempt has an
     /// epoch of its own, above all before it; the attempt with the highest prevails, and the others are told so.

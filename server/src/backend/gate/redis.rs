@@ -118,6 +118,11 @@ impl Gate for RedisGate {
         }))
     }
 
+    async fn tidy(&self, _: Time) -> Result<(), Error> {
+        // Redis does it by itself.
+        Ok(())
+    }
+
     async fn rebuild(&self, policy: Uuid, epoch: i64, step: Step<'_>) -> Result<Progress, Error> {
         match step {
             Step::Begin => self.step(policy, vec!["begin".into(), epoch.into()]).await,
