@@ -1,4 +1,6 @@
 //! Coupons given to members one at a time: granted, given on, and taken back.
+//!
+//! Locks, in the order of the platform: the policy's turn, the coupon, the tally of its policy, then receipts.
 
 mod convert;
 mod gift;

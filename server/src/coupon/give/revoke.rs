@@ -68,10 +68,11 @@ impl Coupons {
             let revoked = revoked(&coupon, now)?;
             self.put(tx, &coupon, &revoked, Event::Revoke.name(), None, &keeper.actor).await?;
         }
-        store::given::cancel(tx, receipt, reason, now).await?;
+        // Before the receipt, as whoever gives: they wait for each other here, and not in a circle.
         if receipt.place.is_none() {
             store::tally::take_back(tx, policy.id).await?;
         }
+        store::given::cancel(tx, receipt, reason, now).await?;
         let (bus, id) = (self.bus.clone(), receipt.id.0);
         tx.on_commit(move || bus.publish(id));
         Ok(())

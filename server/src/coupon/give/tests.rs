@@ -5,12 +5,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::join_all;
+use sea_orm::QuerySelect;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{LockBehavior, LockType};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::Recipient;
 use super::slot::{day_of, last_of, next_of};
 use crate::backend::gate::Place;
+use crate::coupon::entity::receipt;
 use crate::coupon::issue::Issue;
 use crate::coupon::model::{CouponId, Issuing, Policy, Receipt, ReceiptId, State};
 use crate::coupon::store::given::Taken;
@@ -18,7 +23,7 @@ use crate::coupon::store::receipt::New;
 use crate::coupon::{stage, store};
 use crate::error::{Error, ErrorReason};
 use crate::harness::Harness;
-use crate::kit::caller::{Member, Roles};
+use crate::kit::caller::{Actor, Member, Roles};
 use crate::kit::clock::{Clock, Time};
 use crate::kit::id::MemberId;
 use crate::kit::idempotency::RequestKey;
@@ -173,4 +178,45 @@ async fn a_lower_limit_counts_what_was_given_under_a_higher_one() {
     let one = [taken(3, Some(day - 1))];
     let next = next_of(&policy, &one, now).expect("one of two, none of them today");
     assert_eq!((next.ordinal, next.day_slot, last_of(&policy, &one).ok()), (1, Some(day), Some(2)));
+}
+
+/// Guard: the order of the locks; on PostgreSQL, where two write at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_back_waits_for_whoever_gives_before_it_touches_a_receipt() {
+    let yeyak = Harness::new().await;
+    let (coupons, keeper) = (stage::coupons(&yeyak), stage::admin());
+    let policy = &stage::policy(&yeyak, Issuing::Grant, 1).await;
+    let (now, actor) = (yeyak.clock.now(), Actor("test".into()));
+    let member = MemberId(Uuid::from_u128(1));
+    let recipient = Recipient { member, token: Uuid::from_u128(1), once: None, actor: &actor };
+    let given = yeyak.db.write(async |tx| coupons.give(&tx, policy, recipient, now).await).await.expect("gives");
+    let receipt =
+        &store::receipt::find(yeyak.db.read(), ReceiptId(given.id.0)).await.expect("reads").expect("is there");
+    let (inside, entered) = oneshot::channel();
+    let (leave, left) = oneshot::channel::<()>();
+    let once = Mutex::new(Some((inside, left)));
+    let giving = yeyak.db.write(async |tx| {
+        store::tally::give(&tx, policy.id, 1, None).await?;
+        let (inside, left) = once.lock().unwrap().take().expect("is not tried again");
+        inside.send(()).unwrap();
+        left.await.unwrap();
+        if tx.has_others() {
+            let row = receipt::Entity::find_by_id(receipt.id.0);
+            row.lock_with_behavior(LockType::Update, LockBehavior::Nowait).one(&*tx).await?;
+        }
+        Ok(())
+    });
+    let taking_back = async {
+        entered.await.unwrap();
+        let key = RequestKey::default();
+        let mut taking_back = pin!(coupons.revoke(&keeper, receipt.id, "실수", &key));
+        assert!(timeout(Duration::from_millis(200), &mut taking_back).await.is_err(), "it did not wait");
+        leave.send(()).unwrap();
+        taking_back.await
+    };
+
+    let (gave, taken_back) = tokio::join!(giving, taking_back);
+
+    gave.expect("nobody has the receipt");
+    assert!(taken_back.expect("takes back").value.is_cancelled);
 }
