@@ -33,7 +33,9 @@ pub(in crate::coupon) struct Ends {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Seen {
     /// All places of this total were given; some may not have their rows yet.
-    Close { total: u64 },
+    Close {
+        total: u64,
+    },
     /// The rows are being counted; `again` when more have been written since.
     Counted {
         again: bool,
@@ -154,7 +156,7 @@ impl Coupons {
         }
     }
 
-    /// Why a policy issues no more. Rows are counted only where the last place has one.
+    /// Why a policy issues no more. Rows are counted only where the last place has one, and the gate knows of none that is left.
     async fn end_cause(&self, policy: &Policy, now: Time) -> Result<Option<EndCause>, Error> {
         let terms = policy.terms();
         if terms.sale == Sale::Ended {
@@ -165,7 +167,11 @@ impl Coupons {
         }
         let Some(total) = policy.offer.total else { return Ok(None) };
         let may_be = match policy.issuing {
-            Issuing::FirstCome => store::receipt::highest_place(self.kit.db.read(), policy.id).await? >= total,
+            Issuing::FirstCome => {
+                let gate = self.gate.remaining(policy.id.0).await.ok().flatten();
+                let left = gate.and_then(|remaining| remaining.left);
+                left.unwrap_or(0) == 0 && store::receipt::highest_place(self.kit.db.read(), policy.id).await? >= total
+            }
             Issuing::Code | Issuing::Grant => true,
         };
         Ok((may_be && self.is_sold_out(policy).await?).then_some(EndCause::SoldOut))
@@ -191,7 +197,7 @@ impl Job for EndsJob {
         let now = self.0.kit.clock.now();
         let (mut round, mut after) = (Round::default(), Uuid::nil());
         loop {
-            let (page, last) = store::policy::untold(self.0.kit.db.read(), after, PAGE).await?;
+            let (page, last) = store::policy::untold(self.0.kit.db.read(), now, after, PAGE).await?;
             let Some(last) = last else { return round.end() };
             after = last.0;
             for policy in &page {

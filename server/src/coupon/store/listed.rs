@@ -37,7 +37,7 @@ impl Wanted {
 }
 
 /// As [`Policy::state_at`] has it.
-fn in_state(state: PolicyState, now: Time) -> Condition {
+pub(super) fn in_state(state: PolicyState, now: Time) -> Condition {
     let sale = |sale: Sale| Condition::all().add(Column::State.eq(sale_name(sale))).add(is_over(now).not());
     let early = Condition::all().add(Column::StartTime.is_not_null()).add(Column::StartTime.gt(now));
     match state {
@@ -55,7 +55,7 @@ pub(super) fn rests(now: Time) -> Condition {
 }
 
 /// Whether time has ended a policy. Never unknown, so that it can be negated.
-fn is_over(now: Time) -> Condition {
+pub(super) fn is_over(now: Time) -> Condition {
     let by = |column: Column| Condition::all().add(column.is_not_null()).add(column.lte(now));
     Condition::any().add(by(Column::EndTime)).add(by(Column::CouponExpireTime))
 }

@@ -1,18 +1,22 @@
 //! Policies.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
 use sea_orm::{
-    ActiveValue, ConnectionTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
+    ActiveValue, Condition, ConnectionTrait, ExprTrait, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 
+use super::listed::{in_state, is_over};
 use super::{among, narrow, unreadable};
 use crate::backend::gate::Sale;
 use crate::coupon::best::Stacking;
 use crate::coupon::entity::policy::{Column, Entity, Model};
-use crate::coupon::entity::{Benefit, Conditions, tally};
+use crate::coupon::entity::{Benefit, Conditions, receipt, tally};
 use crate::coupon::kind::Wording;
-use crate::coupon::model::{EndCause, Issuing, Offer, Policy, PolicyId, RefundPolicy, Validity};
+use crate::coupon::model::{EndCause, Issuing, Offer, Policy, PolicyId, PolicyState, RefundPolicy, Validity};
 use crate::error::{Error, NotFound};
+use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 use crate::kit::money::{Currency, Money};
 use crate::kit::tx::{Db, Tx};
@@ -282,13 +286,33 @@ async fn readable(
     Ok((found.into_iter().filter_map(|(_, policy)| policy).collect(), last))
 }
 
-/// Policies of which it was not told yet that they issue no more, as [`readable`] has them.
+/// Policies that may issue no more, of which that was not told yet, as [`readable`] has them: ended, over, or with the last of all
+/// coupons given.
 pub(in crate::coupon) async fn untold(
     conn: &impl ConnectionTrait,
+    now: Time,
     after: Uuid,
     limit: u64,
 ) -> Result<(Vec<Policy>, Option<PolicyId>), Error> {
-    readable(conn, Entity::find().filter(Column::EndTold.eq("")), after, limit).await
+    let column = |column| Expr::col((Entity, column));
+    let last_place = Query::select()
+        .expr(Expr::value(1))
+        .from(receipt::Entity)
+        .and_where(Expr::col((receipt::Entity, receipt::Column::PolicyId)).eq(column(Column::Id)))
+        .and_where(Expr::col((receipt::Entity, receipt::Column::Place)).gte(column(Column::Total)))
+        .take();
+    let last_given = Query::select()
+        .expr(Expr::value(1))
+        .from(tally::Entity)
+        .and_where(Expr::col((tally::Entity, tally::Column::PolicyId)).eq(column(Column::Id)))
+        .and_where(Expr::col((tally::Entity, tally::Column::Granted)).gte(column(Column::Total)))
+        .take();
+    let may_have_ended = Condition::any()
+        .add(Column::State.eq(sale_name(Sale::Ended)))
+        .add(is_over(now))
+        .add(Expr::exists(last_place))
+        .add(Expr::exists(last_given));
+    readable(conn, Entity::find().filter(Column::EndTold.eq("")).filter(may_have_ended), after, limit).await
 }
 
 /// How many coupons of a policy were issued by code or grant.
@@ -297,14 +321,13 @@ pub(in crate::coupon) async fn granted(conn: &impl ConnectionTrait, id: PolicyId
     narrow("coupon_tally.granted", tally.map_or(0, |tally| tally.granted))
 }
 
-/// First-come policies that are not interrupted or ended, as [`readable`] has them.
+/// First-come policies that issue now, as [`readable`] has them.
 pub(in crate::coupon) async fn on_sale(
     conn: &impl ConnectionTrait,
+    now: Time,
     after: Uuid,
     limit: u64,
 ) -> Result<(Vec<Policy>, Option<PolicyId>), Error> {
-    let found = Entity::find()
-        .filter(Column::State.eq(sale_name(Sale::Open)))
-        .filter(Column::Issuing.eq(Issuing::FirstCome.name()));
-    readable(conn, found, after, limit).await
+    let is_on_sale = in_state(PolicyState::Active, now).add(Column::Issuing.eq(Issuing::FirstCome.name()));
+    readable(conn, Entity::find().filter(is_on_sale), after, limit).await
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::super::Issue;
@@ -75,6 +76,24 @@ async fn a_gate_that_holds_a_place_for_nobody_is_built_again_while_others_are_le
     assert_eq!(known().await, (1, 1));
     assert_eq!(accepted(&stage.all(100..120, policy).await).len(), 9);
     stage.ends_with(policy, 10).await;
+}
+
+/// Guard: `GatesJob::lacks_rows`, which counts many rows no more often than it must.
+#[tokio::test]
+async fn the_rows_of_a_gate_that_does_not_change_are_counted_now_and_then() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(3)).await;
+    stage.all(0..3, policy).await;
+    stage.settle().await;
+    assert_eq!(stage.run("coupon-gates").await, 0);
+    let lost = "cancel_time = create_time, ordinal = NULL, place = NULL";
+    stage.execute(&format!("UPDATE coupon_receipt SET {lost} WHERE place = 2")).await;
+    let looks = async || [stage.run("coupon-gates").await, stage.run("coupon-gates").await];
+
+    assert_eq!(looks().await, [0, 0], "they were counted just now");
+    stage.advance(TimeDelta::minutes(10));
+
+    assert_eq!(looks().await, [0, 1], "and the place is found");
 }
 
 /// Guard: a row that a gate hears of and does not know is one that it lacks: who asks for it again is not refused for a pause.

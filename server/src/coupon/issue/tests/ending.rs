@@ -1,11 +1,15 @@
 //! `coupon.ended`.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use futures::future::join_all;
+use uuid::Uuid;
 
 use super::stage::{Stage, accepted};
 use crate::backend::gate::Sale;
-use crate::coupon::model::EndCause;
+use crate::coupon::model::{EndCause, Policy};
+use crate::coupon::store;
 use crate::kit::clock::Clock;
 use crate::kit::crash::How;
 
@@ -47,6 +51,37 @@ async fn it_is_told_once_at_the_end_of_the_window_and_when_the_owner_ends_it() {
     assert_eq!(stage.count(TOLD).await, 2);
     assert_eq!(stage.count("coupon_policy WHERE end_told = 'WINDOW'").await, 1);
     assert_eq!(stage.count("coupon_policy WHERE end_told = 'OWNER'").await, 1);
+}
+
+/// Guards: the conditions of `store::policy::untold` and `on_sale`: jobs look at what they may have to do something for.
+#[tokio::test]
+async fn jobs_look_at_policies_that_may_have_ended_and_at_those_that_issue_now() {
+    let stage = Stage::new().await;
+    let now = stage.yeyak.clock.now();
+    let later = Some(now + TimeDelta::hours(1));
+    let (open, sold) = (stage.policy(Some(2)).await, stage.policy(Some(1)).await);
+    for policy in [&open, &sold] {
+        stage.ask(1, policy, None).await.expect("is accepted");
+    }
+    stage.calm().await;
+    let future = stage.policy_with(|offer| (offer.start_time, offer.end_time) = (later, later)).await;
+    let [over, ended, given] = [stage.policy(None).await, stage.policy(None).await, stage.policy(Some(1)).await];
+    stage.change_row(&over, |policy| policy.offer.end_time = Some(now)).await;
+    stage.change_row(&ended, |policy| policy.sale = Sale::Ended).await;
+    stage.execute("UPDATE coupon_policy SET end_told = ''").await;
+    let by_code = "SELECT id FROM coupon_policy WHERE id NOT IN (SELECT policy_id FROM coupon_receipt) AND total = 1";
+    stage.execute(&format!("UPDATE coupon_policy SET issuing = 'CODE' WHERE id IN ({by_code})")).await;
+    stage.execute(&format!("UPDATE coupon_tally SET granted = 1 WHERE policy_id IN ({by_code})")).await;
+
+    let conn = stage.yeyak.db.read();
+    let (untold, _) = store::policy::untold(conn, now, Uuid::nil(), 100).await.expect("reads");
+    let (on_sale, _) = store::policy::on_sale(conn, now, Uuid::nil(), 100).await.expect("reads");
+
+    let ids = |policies: Vec<Policy>| policies.into_iter().map(|policy| policy.id).collect::<HashSet<_>>();
+    assert_eq!(ids(untold), HashSet::from([sold.id, over.id, ended.id, given.id]));
+    assert_eq!(ids(on_sale), HashSet::from([open.id, sold.id]));
+    let (later, _) = store::policy::untold(conn, now + TimeDelta::hours(1), Uuid::nil(), 100).await.expect("reads");
+    assert!(ids(later).contains(&future.id));
 }
 
 /// Guard: `store::policy::readable`, without which one row would keep every policy from being told of.
