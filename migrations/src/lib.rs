@@ -28,6 +28,7 @@ mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
 mod x0004_logins;
+mod x0005_point_spendings;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl MigratorTrait for Indexes {
             Box::new(x0002_departed::Migration),
             Box::new(x0003_webhooks::Migration),
             Box::new(x0004_logins::Migration),
+            Box::new(x0005_point_spendings::Migration),
         ]
     }
 

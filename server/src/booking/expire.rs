@@ -37,7 +37,7 @@ impl Bookings {
         self.put(tx, &booking, &expired, Event::Expire, &actor).await?;
         self.inventory.release(tx, id).await?;
         self.coupons.release(tx, id, &actor).await?;
-        self.points.release(tx, id, &actor).await?;
+        self.release_points(tx, &booking, &actor).await?;
         Ok(true)
     }
 

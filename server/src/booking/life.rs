@@ -99,10 +99,10 @@ impl Bookings {
             let cancellation = Some(cancellation);
             Booking { expire_time: None, cancellation, ..after }
         };
-        let release = async |tx: Tx, _: Booking, _: Booking| {
+        let release = async |tx: Tx, before: Booking, _: Booking| {
             self.inventory.release(&tx, id).await?;
             self.coupons.release(&tx, id, &caller.actor()).await?;
-            self.points.release(&tx, id, &caller.actor()).await.map(drop)
+            self.release_points(&tx, &before, &caller.actor()).await
         };
         self.by_seller(caller, id, ("DeclineBooking", Event::Decline), key, declined, release).await
     }

@@ -29,6 +29,14 @@ impl Bookings {
         self.points.earn_pending(tx, whose, money, booking.end(), actor).await.map(drop)
     }
 
+    /// A booking has ended before it was paid: the points that it holds come back.
+    pub(super) async fn release_points(&self, tx: &Tx, before: &Booking, actor: &Actor) -> Result<(), Error> {
+        match before.points {
+            0 => Ok(()),
+            _ => self.points.release(tx, before.id, actor).await.map(drop),
+        }
+    }
+
     /// What becomes of the points of a booking that is cancelled: those that it only held come back, of those that it has spent so
     /// many, and what it has earned is taken back. That is pending until the stay is over: nothing of it can be spent.
     pub(super) async fn cancel_points(
@@ -38,7 +46,7 @@ impl Bookings {
         points: i64,
         actor: &Actor,
     ) -> Result<(), Error> {
-        self.points.release(tx, before.id, actor).await?;
+        self.release_points(tx, before, actor).await?;
         self.points.refund(tx, before.id, points, "", actor).await?;
         self.points.claw_back(tx, before.id, Part::Whole, before.money(0), actor).await.map(drop)
     }

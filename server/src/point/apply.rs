@@ -114,9 +114,10 @@ impl Points {
         reference: &str,
         actor: &Actor,
     ) -> Result<GivenBack, Error> {
-        let Some(spent) = self.had_by(tx, booking, State::Spent).await?.filter(|_| points > 0) else {
+        if points <= 0 {
             return Ok(GivenBack::default());
-        };
+        }
+        let Some(spent) = self.had_by(tx, booking, State::Spent).await? else { return Ok(GivenBack::default()) };
         let zone = zone_in(tx, spent.member).await?;
         let policy = store::policy::find(&**tx).await?;
         let subject = Subject { reference: reference.to_owned(), ..Subject::default() };
