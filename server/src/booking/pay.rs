@@ -281,7 +281,7 @@ impl Bookings {
 
     /// An expired booking takes its nights again, if they are free.
     async fn take_again(&self, tx: &Tx, before: &Booking, amount: Money, actor: &Actor) -> Result<(), Error> {
-        self.points.may_take_again(tx, before.id).await?;
+        self.points.may_take_again(tx, before.member, before.points).await?;
         // Another may have become the first meanwhile.
         self.may_be_first(tx, before).await?;
         let lines = self.wanted(tx, &before.lines).await?;
@@ -289,7 +289,7 @@ impl Bookings {
         let (booking, member, currency) = (before.id, before.member, before.total.currency);
         let holder = Holder { booking, member, currency, until: None };
         self.evicting_in(tx, || self.coupons.take_again(tx, holder, &before.discounts, actor)).await?;
-        if let Err(refused) = self.points.take_again(tx, before.id, actor).await {
+        if let Err(refused) = self.points.take_again(tx, (booking, member), before.points, actor).await {
             // They were there a moment ago: the coupons that were taken since are let go of with all that was written.
             let gone = matches!(refused.fault(), Some(PointError::NotEnough { .. }));
             return Err(if gone { Error::lost(before.id) } else { refused });

@@ -87,21 +87,32 @@ impl Points {
     }
 
     /// Refuses what [`Self::take_again`] would refuse, as far as can be told without a lock.
-    pub async fn may_take_again(&self, tx: &Tx, booking: BookingId) -> Result<(), Error> {
-        let Some(had) = self.had_by(tx, booking, State::Released).await? else { return Ok(()) };
-        let mut purse = store::purse::find(&**tx, had.member, self.now()).await?;
+    pub async fn may_take_again(&self, tx: &Tx, member: MemberId, points: i64) -> Result<(), Error> {
+        if points == 0 {
+            return Ok(());
+        }
+        let mut purse = store::purse::find(&**tx, member, self.now()).await?;
         purse.settle();
-        let (available, wanted) = (purse.wallet.available, had.points);
-        if wanted > available { Err(PointError::NotEnough { available, wanted }.into()) } else { Ok(()) }
+        let available = purse.wallet.available;
+        if points > available { Err(PointError::NotEnough { available, wanted: points }.into()) } else { Ok(()) }
     }
 
-    /// A booking that has expired is paid late: it takes its points once more, and spends them, if they are still to be had.
-    /// A refusal leaves nothing behind: the transaction may go on.
-    pub async fn take_again(&self, tx: &Tx, booking: BookingId, actor: &Actor) -> Result<(), Error> {
-        let Some(had) = self.had_by(tx, booking, State::Released).await? else { return Ok(()) };
+    /// A booking that has expired is paid late: it takes its points once more, and spends them, if they are still to be had. These
+    /// are the points that its price has: what a move to other dates let go of is its no more. A refusal leaves nothing behind: the
+    /// transaction may go on.
+    pub async fn take_again(
+        &self,
+        tx: &Tx,
+        (booking, member): (BookingId, MemberId),
+        points: i64,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        if points == 0 {
+            return Ok(());
+        }
         let id = SpendingId::new(&self.kit.ids, self.now());
         let subject = Subject { booking: Some(booking), actor: actor.0.clone(), ..Subject::default() };
-        let taken = self.change(tx, had.member, None, actor, |purse| Ok(purse.spend(id, had.points, None, &subject)?));
+        let taken = self.change(tx, member, None, actor, |purse| Ok(purse.spend(id, points, None, &subject)?));
         taken.await.map(drop)
     }
 

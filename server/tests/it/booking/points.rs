@@ -30,7 +30,7 @@ pub(super) struct Stage {
     pub(super) yeyak: Yeyak,
     pub(super) place: Place,
     pub(super) member: Client,
-    admin: Client,
+    pub(super) admin: Client,
     id: String,
 }
 

@@ -1,11 +1,14 @@
 //! The points of bookings that move to other dates.
 
 use chrono::TimeDelta;
+use yeyak::proto::booking::v1::QuoteBookingRequest;
 use yeyak::proto::booking::v1::booking::State;
 use yeyak::proto::point::v1::PointPolicy;
+use yeyak::proto::stay::v1::property::LatePaymentPolicy;
 
+use super::coupon::{amount_off, ask, give};
 use super::points::stage;
-use crate::place::{PRICE, Plan, cancel, confirm, is, minor, nights, pay, prepare};
+use crate::place::{PRICE, Plan, cancel, confirm, is, minor, nights, pay, prepare, take};
 use crate::point::desk::told;
 
 #[tokio::test]
@@ -142,5 +145,32 @@ async fn money_that_has_earned_nothing_stands_for_no_points_of_other_money() {
         stage.change(&longer, nights(0, 2)).await;
         assert_eq!(stage.has().await, (50_000, 0, 0));
     }
+    stage.holds().await;
+}
+
+/// Guard: of the points that a booking had, late money takes those alone that its price has.
+#[tokio::test]
+async fn late_money_takes_no_points_that_a_move_let_go_of() {
+    let stage = stage(Plan { rooms: 3, late: LatePaymentPolicy::AcceptIfAvailable, ..Plan::default() }).await;
+    let coupon = give(&stage.admin, &stage.member, amount_off(PRICE)).await;
+    let ask = QuoteBookingRequest { points: 50_000, ..ask(&stage.place, nights(0, 2), &[&coupon]) };
+    let quote = stage.member.bookings().quote_booking(ask).await.expect("quotes");
+    let held = stage.member.bookings().create_booking(take(quote)).await.expect("holds");
+    let shorter = stage.change(&held, nights(0, 1)).await;
+    assert_eq!((minor(&shorter.total), shorter.points, stage.has().await), (0, 0, (50_000, 0, 0)));
+    let longer = stage.change(&shorter, nights(0, 2)).await;
+    assert_eq!((minor(&longer.total), longer.points), (PRICE, 0));
+    let payment = prepare(&stage.member, &longer).await;
+    let key = stage.yeyak.press(&payment.checkout_url, "pay").await.expect("a key");
+    stage.yeyak.capture_behind_our_back(&payment, &key, PRICE).await;
+    stage.yeyak.clock.advance(TimeDelta::minutes(16));
+
+    stage.yeyak.settle().await;
+
+    let booking = stage.look(&longer).await;
+    assert_eq!((booking.state(), booking.points, stage.has().await), (State::Confirmed, 0, (50_000, 1_000, 0)));
+    stage.holds().await;
+    cancel(&stage.member, &booking).await.expect("cancels");
+    assert_eq!(stage.has().await, (50_000, 0, 0));
     stage.holds().await;
 }
