@@ -2,7 +2,8 @@
 //!
 //! What time does is done when it is read, so that what is kept stays right for as long as nothing is written. Who writes keeps
 //! what was written; an older wallet never replaces a newer one. Who has been told of a version asks for it, and is not shown an
-//! older one. One that was last known to be right a while ago is compared with its row before it is shown.
+//! older one; nor is anyone by a process that has written a newer one, however late the cache hears of that. One that was last known
+//! to be right a while ago is compared with its row before it is shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache as Bounded;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Cause, Lot, Purse, Spending, State, Wallet};
@@ -29,6 +33,9 @@ const DAY: Duration = Duration::from_secs(26 * 3600);
 const TRUST: TimeDelta = TimeDelta::hours(1);
 /// The same where there is no word of what other processes write.
 const TRUST_UNTOLD: TimeDelta = TimeDelta::seconds(3);
+/// How many wallets are remembered that were written here and that the cache was not told of yet, or in vain. For as long as an older
+/// one may be taken to be right.
+const UNTOLD: u64 = 100_000;
 /// How many wallets are on their way to the cache at once.
 const AT_ONCE: usize = 64;
 /// Wallets of more lots are read from the tables.
@@ -71,17 +78,40 @@ pub(super) struct AtHand {
 pub(super) struct Wallets {
     cache: Arc<dyn Cache>,
     trust: TimeDelta,
+    /// The version of each wallet that was written here and that the cache was not told of yet, or in vain.
+    untold: Bounded<MemberId, i64>,
 }
 
 impl Wallets {
     /// Kept in a cache. Wallets may be changed by this process alone, or by others.
     pub(super) fn new(cache: Arc<dyn Cache>, others: bool) -> Self {
         let trust = if others && !cache.is_shared() { TRUST_UNTOLD } else { TRUST };
-        Self { cache, trust }
+        let untold = Bounded::builder().max_capacity(UNTOLD).eviction_policy(EvictionPolicy::lru()).time_to_live(LIFE);
+        Self { cache, trust, untold: untold.build() }
+    }
+
+    /// Has this process show no older wallets from now on than these, which were written.
+    pub(super) fn note(&self, purses: &[Purse]) {
+        for purse in purses {
+            let (member, version) = (purse.wallet.member, purse.wallet.version);
+            self.untold
+                .entry(member)
+                .and_upsert_with(|known| known.map_or(version, |known| version.max(*known.value())));
+        }
+    }
+
+    /// The cache shows nothing older any more.
+    fn told(&self, purse: &Purse) {
+        self.untold.entry(purse.wallet.member).and_compute_with(|known| match known {
+            Some(known) if *known.value() <= purse.wallet.version => Op::Remove,
+            // A newer one was written meanwhile.
+            _ => Op::Nop,
+        });
     }
 
     /// A wallet that is kept, not older than a version.
     pub(super) async fn get(&self, member: MemberId, least: i64, now: Time) -> Option<AtHand> {
+        let least = least.max(self.untold.get(&member).unwrap_or(0));
         let entry = self.cache.get(&key(member)).await.filter(|entry| entry.version >= least)?;
         let Kept { wallet, lots, spendings, known_time } = serde_json::from_slice(&entry.value).ok()?;
         let is_trusted = now - known_time < self.trust;
@@ -127,7 +157,9 @@ impl Wallets {
     }
 
     async fn forget(&self, purse: &Purse) {
-        self.cache.forget(&key(purse.wallet.member), purse.wallet.version).await;
+        if self.cache.forget(&key(purse.wallet.member), purse.wallet.version).await {
+            self.told(purse);
+        }
     }
 
     async fn put_for(&self, purse: &Purse, life: Duration) {
@@ -141,19 +173,22 @@ impl Wallets {
             return self.forget(purse).await;
         }
         let kept = Kept { wallet: purse.wallet.clone(), lots, spendings, known_time: purse.now() };
-        match serde_json::to_vec(&kept) {
-            Ok(value) => self.cache.put(&key(member), version, Bytes::from(value), life).await,
-            Err(_) => self.forget(purse).await,
+        let Ok(value) = serde_json::to_vec(&kept) else { return self.forget(purse).await };
+        if self.cache.put(&key(member), version, Bytes::from(value), life).await {
+            self.told(purse);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
     use uuid::Uuid;
 
     use super::*;
-    use crate::backend::cache::MemoryCache;
+    use crate::backend::cache::{Entry, MemoryCache};
     use crate::harness::Harness;
     use crate::kit::clock::Clock;
     use crate::kit::id::Ids;
@@ -220,5 +255,53 @@ mod tests {
         assert!(wallets.get(member, 0, now).await.is_none(), "it may be older than what is there");
         wallets.put(&at(2)[0]).await;
         assert!(wallets.get(member, 2, now).await.is_some(), "who has read it knows");
+    }
+
+    /// A cache that can be cut off: it goes on showing what it has, and hears of nothing.
+    #[derive(Debug)]
+    struct CutOff(MemoryCache, AtomicBool);
+
+    #[async_trait]
+    impl Cache for CutOff {
+        async fn get(&self, key: &str) -> Option<Entry> {
+            self.0.get(key).await
+        }
+
+        async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration) -> bool {
+            !self.1.load(Ordering::Relaxed) && self.0.put(key, version, value, life).await
+        }
+
+        async fn forget(&self, key: &str, version: i64) -> bool {
+            !self.1.load(Ordering::Relaxed) && self.0.forget(key, version).await
+        }
+
+        fn is_shared(&self) -> bool {
+            true
+        }
+    }
+
+    /// Guard: what was written is remembered until the cache was told of it.
+    #[tokio::test]
+    async fn who_has_written_shows_nothing_older_though_the_cache_was_told_late_or_never() {
+        let yeyak = Harness::new().await;
+        let cache = Arc::new(CutOff(MemoryCache::new(yeyak.clock.clone()), AtomicBool::new(false)));
+        let wallets = Wallets::new(cache.clone(), true);
+        let (member, now) = (MemberId(Uuid::from_u128(1)), yeyak.clock.now());
+        let at = |version| [Purse::new(Wallet { version, ..Wallet::empty(member) }, Vec::new(), Vec::new(), now)];
+        let shown = async || wallets.get(member, 0, now).await.map(|found| found.purse.wallet.version);
+        wallets.written(&at(1), Commit::Done).await;
+
+        wallets.note(&at(2));
+        assert_eq!(shown().await, None, "the cache will be told");
+        cache.1.store(true, Ordering::Relaxed);
+        wallets.written(&at(2), Commit::Done).await;
+        assert_eq!(shown().await, None, "the cache was told in vain");
+        wallets.note(&at(3));
+        cache.1.store(false, Ordering::Relaxed);
+        wallets.written(&at(2), Commit::Done).await;
+        assert_eq!(shown().await, None, "a newer one was written meanwhile");
+        wallets.written(&at(3), Commit::Done).await;
+
+        assert_eq!(shown().await, Some(3));
     }
 }

@@ -102,10 +102,12 @@ impl Points {
         Ok(members.into_iter().zip(all).collect())
     }
 
-    /// Keeps what was written at hand, once it is on disk: in this process before anyone is answered, where the cache is its own.
+    /// Keeps what was written at hand, once it is on disk: in this process before anyone is answered, where the cache is its own; where
+    /// it is not, this process shows nothing older before anyone is answered.
     pub(super) fn keep_on_commit(&self, tx: &Tx, purses: Vec<Purse>) {
         let (wallets, tasks) = (self.wallets.clone(), self.tasks.clone());
         tx.on_end(move |commit| {
+            wallets.note(&purses);
             let mut keep = Box::pin(async move { wallets.written(&purses, commit).await });
             if (&mut keep).now_or_never().is_none() {
                 tasks.spawn(keep);

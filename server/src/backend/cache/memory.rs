@@ -54,14 +54,17 @@ impl Cache for MemoryCache {
         self.kept.get(key)?.entry_at(self.clock.now().timestamp_millis())
     }
 
-    async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration) {
-        if value.len() <= LARGEST {
+    async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration) -> bool {
+        let fits = value.len() <= LARGEST;
+        if fits {
             self.keep(key, Kept { version, expires: expires(&*self.clock, life), value: Some(value) });
         }
+        fits
     }
 
-    async fn forget(&self, key: &str, version: i64) {
+    async fn forget(&self, key: &str, version: i64) -> bool {
         self.keep(key, Kept { version, expires: expires(&*self.clock, FORGOTTEN), value: None });
+        true
     }
 
     fn is_shared(&self) -> bool {

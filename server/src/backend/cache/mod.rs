@@ -6,8 +6,8 @@
 //! - a value is not found once its life is over;
 //! - a cache that can't be reached finds nothing and keeps nothing, and nobody waits for it long.
 //!
-//! A `forget` that can't be delivered is lost: the life of a value is how long it may be out of date at worst. Who must see a
-//! certain version compares it with the one that was found.
+//! What can't be delivered is lost, and who asked is told so: the life of a value is how long it may be out of date at worst. Who
+//! must see a certain version compares it with the one that was found.
 
 mod memory;
 mod near;
@@ -40,10 +40,11 @@ pub trait Cache: Debug + Send + Sync + 'static {
     async fn get(&self, key: &str) -> Option<Entry>;
 
     /// Keeps a value for a while, unless a newer one is kept, or a newer one was forgotten. One larger than [`LARGEST`] is not.
-    async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration);
+    /// Whether nothing older is found by anyone from here on.
+    async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration) -> bool;
 
-    /// Forgets every value older than this version, and keeps none that comes late.
-    async fn forget(&self, key: &str, version: i64);
+    /// Forgets every value older than this version, and keeps none that comes late. Whether it was delivered.
+    async fn forget(&self, key: &str, version: i64) -> bool;
 
     /// Whether all processes have it in common: where it is this one's own, it is never told of what others write.
     fn is_shared(&self) -> bool;

@@ -60,18 +60,21 @@ impl RedisCache {
         self.redis.key("cache", key, "")
     }
 
-    async fn keep(&self, key: &str, kept: Kept, life: Duration) {
+    async fn keep(&self, key: &str, kept: Kept, life: Duration) -> bool {
         let now = self.clock.now().timestamp_millis();
         let milliseconds = i64::try_from((life + MARGIN).as_millis()).unwrap_or(i64::MAX);
         let arguments = vec![kept.version.into(), now.into(), Value::Bytes(encode(&kept)), milliseconds.into()];
         let key = self.key(key);
-        let told = self.redis.run(&PUT, vec![key.clone()], arguments).await;
-        // Redis will say so too, in a moment; who has written it must not read what was before.
+        // Redis will say so too, in a moment; who has written it must not read what was before, while Redis is told, and behind that
+        // what was read of it meanwhile.
         self.near.forget(&key);
-        if let Err(error) = told {
+        let told = self.redis.run(&PUT, vec![key.clone()], arguments).await;
+        self.near.forget(&key);
+        if let Err(error) = &told {
             counter!(LOST).increment(1);
             tracing::debug!("the cache was not told of {key}: {error}");
         }
+        told.is_ok()
     }
 
     async fn ask(&self, key: &str) -> Option<Kept> {
@@ -98,16 +101,17 @@ impl Cache for RedisCache {
         found
     }
 
-    async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration) {
-        if value.len() <= LARGEST {
-            let kept = Kept { version, expires: expires(&*self.clock, life), value: Some(value) };
-            self.keep(key, kept, life).await;
+    async fn put(&self, key: &str, version: i64, value: Bytes, life: Duration) -> bool {
+        if value.len() > LARGEST {
+            return false;
         }
+        let kept = Kept { version, expires: expires(&*self.clock, life), value: Some(value) };
+        self.keep(key, kept, life).await
     }
 
-    async fn forget(&self, key: &str, version: i64) {
+    async fn forget(&self, key: &str, version: i64) -> bool {
         let kept = Kept { version, expires: expires(&*self.clock, FORGOTTEN), value: None };
-        self.keep(key, kept, FORGOTTEN).await;
+        self.keep(key, kept, FORGOTTEN).await
     }
 
     fn is_shared(&self) -> bool {
