@@ -31,13 +31,13 @@ impl Call for Client {
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
-        self.seen().ask(&mut request);
+        let asked = self.seen().ask(&mut request);
         let answer = self.repeat(method, async |mut grpc, deadline, metadata| {
             let request = prepare(request.clone(), deadline, metadata);
             grpc.unary(request, path(method), ProstCodec::<Q, A>::default()).await
         });
         let answer = answer.await?.into_inner();
-        self.seen().note(&request, &answer);
+        self.seen().note(asked, &request, &answer);
         Ok(answer)
     }
 

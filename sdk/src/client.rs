@@ -163,6 +163,7 @@ impl Client {
     }
 
     fn keep(&self, tokens: Option<Tokens>) {
+        self.inner.seen.forget_own();
         self.inner.session.set(tokens.map(Identity::Member).unwrap_or_default());
     }
 

@@ -289,6 +289,7 @@ pub(super) fn booking(booking: &Booking, viewer: Option<MemberId>, now: Time) ->
         refunded_points: booking.points_back,
         withheld: money(booking, booking.withheld),
         full_refund_until: booking.terms.full_until.map(proto_time),
+        point_balance_version: 0,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::coupon::apply::Holder;
 use crate::error::Error;
 use crate::inventory::InventoryError;
 use crate::kit::caller::{Actor, Member};
-use crate::kit::id::BookingId;
+use crate::kit::id::{BookingId, MemberId};
 use crate::kit::money::Money;
 use crate::kit::tx::Tx;
 use crate::ledger::{self, Account, Cause, Transfer};
@@ -23,6 +23,10 @@ use crate::stay::LatePayment;
 
 #[async_trait]
 impl Payable for Bookings {
+    async fn point_version(&self, payer: MemberId) -> Result<i64, Error> {
+        self.points.version(payer).await
+    }
+
     async fn bill(&self, payer: &Member, id: BookingId, change_quote: Option<&str>) -> Result<Bill, Error> {
         if let Some(quote) = change_quote {
             return self.bill_of_change(payer, id, quote).await;

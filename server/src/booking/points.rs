@@ -4,6 +4,7 @@ use super::Bookings;
 use super::model::Booking;
 use crate::error::Error;
 use crate::kit::caller::Actor;
+use crate::kit::id::MemberId;
 use crate::kit::money::{Currency, Money};
 use crate::kit::tx::Tx;
 use crate::ledger::{self, Account, Cause, Transfer};
@@ -14,6 +15,17 @@ use crate::point::Part;
 const POINTS: &str = "points";
 
 impl Bookings {
+    /// The version of its member's wallet that has all that was done with the points of a booking; 0 for others, and for one that has
+    /// moved none.
+    pub(super) async fn point_version(&self, viewer: MemberId, booking: &Booking) -> Result<i64, Error> {
+        // One that was only made moves what it uses, and nothing else.
+        let moves_points = booking.points > 0 || booking.version > 1;
+        match viewer == booking.member && moves_points {
+            true => self.points.version(viewer).await,
+            false => Ok(0),
+        }
+    }
+
     /// A booking that is paid earns its member points: of the money alone, to be spent once the stay is over.
     pub(super) async fn earn_points(
         &self,

@@ -27,9 +27,12 @@ impl Bookings {
         BookingServiceServer::new(self.clone())
     }
 
-    fn answer(&self, viewer: MemberId, reply: Reply<Booking>) -> Response<pb::Booking> {
+    async fn answer(&self, viewer: MemberId, reply: Reply<Booking>) -> Answer<pb::Booking> {
         let now = self.kit.clock.now();
-        reply.map(|booking| convert::booking(&booking, Some(viewer), now)).into_response()
+        let point_balance_version = self.point_version(viewer, &reply.value).await?;
+        let told =
+            |booking: Booking| pb::Booking { point_balance_version, ..convert::booking(&booking, Some(viewer), now) };
+        Ok(reply.map(told).into_response())
     }
 
     fn seen(&self, viewer: MemberId, seen: Seen) -> pb::WatchBookingResponse {
@@ -81,14 +84,14 @@ impl BookingService for Bookings {
         let command = convert::create(&mut violations, request.into_inner());
         let command = violations.finish(command)?;
         let created = self.create(&caller, &command, &key).await?;
-        Ok(self.answer(caller.id, created))
+        self.answer(caller.id, created).await
     }
 
     async fn get_booking(&self, request: Request<pb::GetBookingRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).member()?;
         let id = convert::booking_id(&request.get_ref().id)?;
-        let booking = self.get(&caller, id).await?;
-        Ok(Response::new(convert::booking(&booking, Some(caller.id), self.kit.clock.now())))
+        let value = self.get(&caller, id).await?;
+        self.answer(caller.id, Reply { value, replayed: false }).await
     }
 
     async fn list_bookings(&self, request: Request<pb::ListBookingsRequest>) -> Answer<pb::ListBookingsResponse> {
@@ -150,7 +153,7 @@ impl BookingService for Bookings {
         let caller = Caller::of(&request).member()?;
         let (id, key) = named(request.get_ref(), &request.get_ref().id)?;
         let extended = self.extend(&caller, id, &key).await?;
-        Ok(self.answer(caller.id, extended))
+        self.answer(caller.id, extended).await
     }
 
     async fn quote_cancellation(
@@ -177,7 +180,7 @@ impl BookingService for Bookings {
         let reason = violations.text("reason", &message.reason, 0, 500);
         let (id, reason) = violations.finish(id.zip(reason))?;
         let cancelled = self.cancel(&caller, id, &message.quote_token, &reason, &key).await?;
-        Ok(self.answer(caller.id, cancelled))
+        self.answer(caller.id, cancelled).await
     }
 
     async fn cancel_seller_booking(&self, request: Request<pb::CancelSellerBookingRequest>) -> Answer<pb::Booking> {
@@ -185,7 +188,7 @@ impl BookingService for Bookings {
         let message = request.get_ref();
         let (id, key, reason) = with_text(message, &message.id, ("reason", &message.reason), (1, 500))?;
         let cancelled = self.cancel_by_seller(&caller, id, &reason, &key).await?;
-        Ok(self.answer(caller.id, cancelled))
+        self.answer(caller.id, cancelled).await
     }
 
     async fn quote_change(&self, request: Request<pb::QuoteChangeRequest>) -> Answer<pb::ChangeQuote> {
@@ -204,14 +207,14 @@ impl BookingService for Bookings {
         violations.require("quote_token", !message.quote_token.is_empty(), "must be given; QuoteChange gives one");
         let id = violations.finish(id)?;
         let changed = self.change(&caller, id, &message.quote_token, &key).await?;
-        Ok(self.answer(caller.id, changed))
+        self.answer(caller.id, changed).await
     }
 
     async fn approve_booking(&self, request: Request<pb::ApproveBookingRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).seller()?;
         let (id, key) = named(request.get_ref(), &request.get_ref().id)?;
         let approved = self.approve(&caller, id, &key).await?;
-        Ok(self.answer(caller.id, approved))
+        self.answer(caller.id, approved).await
     }
 
     async fn decline_booking(&self, request: Request<pb::DeclineBookingRequest>) -> Answer<pb::Booking> {
@@ -219,27 +222,27 @@ impl BookingService for Bookings {
         let message = request.get_ref();
         let (id, key, reason) = with_text(message, &message.id, ("reason", &message.reason), (1, 500))?;
         let declined = self.decline(&caller, id, &reason, &key).await?;
-        Ok(self.answer(caller.id, declined))
+        self.answer(caller.id, declined).await
     }
 
     async fn check_in_booking(&self, request: Request<pb::CheckInBookingRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).seller()?;
         let (id, key) = named(request.get_ref(), &request.get_ref().id)?;
         let checked_in = self.check_in(&caller, id, &key).await?;
-        Ok(self.answer(caller.id, checked_in))
+        self.answer(caller.id, checked_in).await
     }
 
     async fn mark_no_show(&self, request: Request<pb::MarkNoShowRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).seller()?;
         let (id, key) = named(request.get_ref(), &request.get_ref().id)?;
         let marked = self.mark_no_show(&caller, id, &key).await?;
-        Ok(self.answer(caller.id, marked))
+        self.answer(caller.id, marked).await
     }
 
     async fn complete_booking(&self, request: Request<pb::CompleteBookingRequest>) -> Answer<pb::Booking> {
         let caller = Caller::of(&request).seller()?;
         let (id, key) = named(request.get_ref(), &request.get_ref().id)?;
         let completed = self.complete(&caller, id, &key).await?;
-        Ok(self.answer(caller.id, completed))
+        self.answer(caller.id, completed).await
     }
 }

@@ -171,6 +171,7 @@ impl From<View> for pb::Payment {
             expire_time: Some(proto_time(payment.expire_time)),
             refundable,
             for_change: payment.change.is_some(),
+            point_balance_version: 0,
         }
     }
 }

@@ -78,6 +78,9 @@ pub enum Received {
 /// What can be paid for. Each change happens in the transaction that records why.
 #[async_trait]
 pub trait Payable: Debug + Send + Sync + 'static {
+    /// The version of a payer's points that has all that was done with them for what was paid until now; 0 for one who has none.
+    async fn point_version(&self, payer: MemberId) -> Result<i64, Error>;
+
     /// What there is to pay for a booking of this payer now, or for a move of it to the dates of a quote. What can't be paid
     /// now is refused with the reason; a foreign booking is NOT_FOUND.
     async fn bill(&self, payer: &Member, booking: BookingId, change_quote: Option<&str>) -> Result<Bill, Error>;

@@ -4,8 +4,11 @@ use tonic::{Request, Response, Status};
 use yeyak_proto::yeyak::payment::v1 as pb;
 use yeyak_proto::yeyak::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
 
+use super::model::State;
+use super::read::View;
 use super::{Payments, convert};
-use crate::kit::caller::Caller;
+use crate::kit::caller::{Caller, Member};
+use crate::kit::idempotency::Reply;
 use crate::kit::page::Page;
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -14,6 +17,14 @@ impl Payments {
     /// The service that takes money and gives it back.
     pub fn service(&self) -> PaymentServiceServer<Self> {
         PaymentServiceServer::new(self.clone())
+    }
+
+    /// An answer about a payment to a party of it, with what its payer is to see of their points.
+    async fn answer(&self, caller: &Member, reply: Reply<View>) -> Answer<pb::Payment> {
+        let View { payment, state, .. } = &reply.value;
+        let is_taken = matches!(state, State::Captured | State::Refunded) && payment.payer == caller.id;
+        let point_balance_version = if is_taken { self.payable()?.point_version(caller.id).await? } else { 0 };
+        Ok(reply.map(|view| pb::Payment { point_balance_version, ..view.into() }).into_response())
     }
 }
 
@@ -28,13 +39,15 @@ impl PaymentService for Payments {
     async fn confirm_payment(&self, request: Request<pb::ConfirmPaymentRequest>) -> Answer<pb::Payment> {
         let caller = Caller::of(&request).member()?;
         let (command, key) = convert::confirm(request.get_ref())?;
-        Ok(self.confirm(&caller, command, &key).await?.into_response())
+        let confirmed = self.confirm(&caller, command, &key).await?;
+        self.answer(&caller, confirmed).await
     }
 
     async fn get_payment(&self, request: Request<pb::GetPaymentRequest>) -> Answer<pb::Payment> {
         let caller = Caller::of(&request).member()?;
         let id = convert::payment_id(request.get_ref())?;
-        Ok(Response::new(self.get(&caller, id).await?.into()))
+        let value = self.get(&caller, id).await?;
+        self.answer(&caller, Reply { value, replayed: false }).await
     }
 
     async fn list_payments(&self, request: Request<pb::ListPaymentsRequest>) -> Answer<pb::ListPaymentsResponse> {

@@ -42,6 +42,11 @@ impl Points {
         Ok(self.purse(member).await?.wallet.available)
     }
 
+    /// The version of a member's wallet, which has all that was done to it before; 0 where nothing was.
+    pub async fn version(&self, member: MemberId) -> Result<i64, Error> {
+        Ok(store::purse::wallet(self.kit.db.read(), member).await?.map_or(0, |wallet| wallet.version))
+    }
+
     /// The wallet of a member as it is stored, which is kept at hand.
     pub(super) async fn keep(&self, member: MemberId) -> Result<Purse, Error> {
         let purse = self.stored(member).await?;
@@ -57,8 +62,7 @@ impl Points {
         if is_trusted {
             return Ok(Some(purse));
         }
-        let stored = store::purse::wallet(self.kit.db.read(), member).await?.map_or(0, |wallet| wallet.version);
-        if stored != purse.wallet.version {
+        if self.version(member).await? != purse.wallet.version {
             return Ok(None);
         }
         self.wallets.put_for_day(slice::from_ref(&purse)).await;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::Days;
 use futures::future::join_all;
 use sea_orm::ConnectionTrait;
 use yeyak::Client;
+use yeyak::proto::booking::v1::QuoteBookingRequest;
 use yeyak::proto::point::v1::earn_points_request::Amount;
 use yeyak::proto::point::v1::{
     EarnPointsRequest, GetPointBalanceRequest, ListPointMovementsRequest, PointBalance, PointMovement,
@@ -12,9 +14,11 @@ use yeyak::proto::point::v1::{
 };
 use yeyak_server::kit::tx::Tx;
 use yeyak_server::serve::World;
+use yeyak_services::{Durability, Postgres, Redis, unique};
 
 use super::desk::Desk;
 use crate::harness::{Installation, Yeyak, id_of};
+use crate::place::{Plan, cancel, date, take};
 use crate::process::Server;
 
 async fn read(reader: &Client, member: &str) -> PointBalance {
@@ -137,5 +141,51 @@ async fn a_balance_is_never_older_than_what_its_reader_was_told_by_another_proce
 
     let seen = read(&both.with_tokens(tokens), &id).await;
     assert!(seen.available_points >= 999_700);
+    installation.check().await;
+}
+
+/// Guards: an answer about a booking tells which version of the points has what it did (`point_balance_version`), and the SDK asks for
+/// no older one; who has written shows none either. Redis hangs, so that nobody hears of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL, Redis: .ci/run"]
+async fn points_that_a_booking_uses_are_gone_at_every_process_though_no_word_of_it_comes() {
+    let (postgres, redis) = (Postgres::start(Durability::Crash), Redis::start());
+    let services = [("redis", redis.url()), ("redis_prefix", unique("test"))];
+    let now = World::default().clock.now();
+    let yeyak = Yeyak::on(Installation::over(&postgres, &services), now).await;
+    let arrival = now.date_naive() + Days::new(31);
+    let place = yeyak.place(Plan { rooms: 9, arrival, ..Plan::default() }).await;
+    let (admin, member) = (yeyak.admin().await, yeyak.member().await);
+    earn(&admin, &id_of(&member).await, 50_000).await;
+    let tokens = member.tokens().expect("signed in");
+    drop((admin, member));
+    let installation = Arc::new(yeyak.leave().await);
+    let (one, other) = (Server::start(&installation).await, Server::start(&installation).await);
+    let both = Client::connect(&format!("{},{}", one.url(), other.url())).await.expect("connects").with_tokens(tokens);
+    let ask = QuoteBookingRequest {
+        room_type_id: place.room_type_id.clone(),
+        rate_plan_id: place.rate_plan_id.clone(),
+        check_in_date: date(arrival),
+        check_out_date: date(arrival + Days::new(2)),
+        points: 30_000,
+        ..Default::default()
+    };
+    let quote = both.bookings().quote_booking(ask).await.expect("quotes");
+    // They take turns: the wallet of before is near at both.
+    for _ in 0..6 {
+        assert_eq!(read(&both, "").await.available_points, 50_000);
+    }
+
+    redis.hang();
+    let booking = both.bookings().create_booking(take(quote)).await.expect("holds");
+    for _ in 0..4 {
+        assert_eq!(read(&both, "").await.available_points, 20_000);
+    }
+    redis.go_on();
+
+    cancel(&both, &booking).await.expect("cancels");
+    for _ in 0..4 {
+        assert_eq!(read(&both, "").await.available_points, 50_000);
+    }
     installation.check().await;
 }
