@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::checkpoint::{self, Range, Run};
-use super::{DAILY, Order, store};
+use super::{DAILY, Order, compare, store};
 use crate::error::Error;
 use crate::kit::caller::Actor;
 use crate::kit::id::MemberId;
@@ -70,7 +70,7 @@ impl Points {
 
     /// Notes which wallets differ, and puts them right where that is asked for; those that differ still.
     async fn compare(&self, tx: &Tx, order: &Order, keys: (Uuid, Uuid), run: &Run) -> Result<Vec<MemberId>, Error> {
-        let mut differ = store::compare(tx, keys, run.date).await?;
+        let mut differ = compare::compare(tx, keys, run.date).await?;
         if order.repair {
             let right = self.mend(tx, &differ).await?;
             differ.retain(|member| !right.contains(member));

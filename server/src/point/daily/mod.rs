@@ -12,6 +12,7 @@
 
 mod checkpoint;
 mod chunk;
+mod compare;
 mod mend;
 mod run;
 mod schedule;

@@ -181,53 +181,6 @@ pub(super) async fn forget_balances(db: &Db, until: Date) -> Result<bool, Error>
     db.write(delete).await
 }
 
-/// Notes the wallets of a chunk that differ from their lots, their movements, the last number of these or their reservations, in
-/// place of those that were noted for the day and are not put right; which they are, in the order of their ids.
-pub(super) async fn compare(tx: &Tx, (from, to): (Uuid, Uuid), date: Date) -> Result<Vec<MemberId>, Error> {
-    let forget =
-        "DELETE FROM point_difference WHERE member_id > $1 AND member_id <= $2 AND run_date = $3 AND NOT repaired";
-    tx.execute_raw(statement(&**tx, forget, [from.into(), to.into(), date.into()])).await?;
-    // Each table is summed in the order of an index that has all of it. Joined in full: where only one of them knows a wallet, it
-    // differs, and of sums whose number nobody can guess there is no worse plan than a good one.
-    let insert = "
-INSERT INTO point_difference
-  (run_date, member_id, held, pending, reserved, owed, lots_held, lots_pending, moved, moved_reserved, reservations, repaired)
-SELECT $3, member_id, held, pending, reserved, owed, lots_held, lots_pending, moved, moved_reserved, reservations, $4
-FROM (
-  SELECT member_id, coalesce(w.held, 0) AS held, coalesce(w.pending, 0) AS pending, coalesce(w.reserved, 0) AS reserved,
-    coalesce(w.owed, 0) AS owed, coalesce(w.number, 0) AS number, coalesce(l.held, 0) AS lots_held,
-    coalesce(l.pending, 0) AS lots_pending, coalesce(m.held, 0) AS moved, coalesce(m.reserved, 0) AS moved_reserved,
-    coalesce(m.number, 0) AS last_number, coalesce(s.points, 0) AS reservations
-  FROM (
-    SELECT member_id, available + pending AS held, pending, reserved, owed, movement_count AS number
-    FROM point_wallet WHERE member_id > $1 AND member_id <= $2
-  ) AS w
-  FULL JOIN (
-    SELECT member_id, CAST(sum(remaining) AS BIGINT) AS held,
-      CAST(sum(CASE WHEN pending THEN remaining ELSE 0 END) AS BIGINT) AS pending
-    FROM point_lot WHERE remaining > 0 AND member_id > $1 AND member_id <= $2 GROUP BY member_id
-  ) AS l USING (member_id)
-  FULL JOIN (
-    SELECT member_id, CAST(sum(amount) AS BIGINT) AS held, CAST(sum(held) AS BIGINT) AS reserved, max(number) AS number
-    FROM point_movement WHERE member_id > $1 AND member_id <= $2 GROUP BY member_id
-  ) AS m USING (member_id)
-  FULL JOIN (
-    SELECT member_id, CAST(sum(points) AS BIGINT) AS points
-    FROM point_spending WHERE state = 'RESERVED' AND member_id > $1 AND member_id <= $2 GROUP BY member_id
-  ) AS s USING (member_id)
-) AS sums
-WHERE held <> lots_held OR pending <> lots_pending OR held - owed <> moved OR reserved <> moved_reserved
-  OR reserved <> reservations OR number <> last_number
-ON CONFLICT (run_date, member_id) DO UPDATE SET held = excluded.held, pending = excluded.pending, reserved = excluded.reserved,
-  owed = excluded.owed, lots_held = excluded.lots_held, lots_pending = excluded.lots_pending, moved = excluded.moved,
-  moved_reserved = excluded.moved_reserved, reservations = excluded.reservations, repaired = excluded.repaired
-RETURNING member_id";
-    let values = [from.into(), to.into(), date.into(), false.into()];
-    let mut differ = members(&**tx, statement(&**tx, insert, values)).await?;
-    differ.sort_unstable();
-    Ok(differ)
-}
-
 /// Wallets that differed on a day and are not put right, behind one of them in the order of their ids.
 pub(super) async fn differing(
     conn: &impl ConnectionTrait,
@@ -303,7 +256,7 @@ fn places(first: usize, count: usize) -> String {
     places.join(", ")
 }
 
-async fn members(conn: &impl ConnectionTrait, statement: Statement) -> Result<Vec<MemberId>, Error> {
+pub(super) async fn members(conn: &impl ConnectionTrait, statement: Statement) -> Result<Vec<MemberId>, Error> {
     #[derive(FromQueryResult)]
     struct Row {
         member_id: Uuid,
