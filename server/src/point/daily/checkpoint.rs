@@ -126,13 +126,13 @@ pub(super) async fn begin_anew(tx: &Tx, run: &Run, now: Time) -> Result<(), Erro
     Ok(())
 }
 
-/// A range that has not ended, locked until the transaction ends.
-pub(super) async fn open_range(tx: &Tx, (date, number): (Date, i64)) -> Result<Option<Range>, Error> {
+/// A range of a run that has not ended, locked until the transaction ends.
+pub(super) async fn open_range(tx: &Tx, run: &Run, number: i64) -> Result<Option<Range>, Error> {
     let lock = if tx.has_others() { " FOR UPDATE" } else { "" };
     let select = format!(
         "SELECT position, upper FROM job_range WHERE job = $1 AND run_date = $2 AND number = $3 AND NOT done{lock}"
     );
-    let values = [DAILY.into(), date.into(), number.into()];
+    let values = [DAILY.into(), run.date.into(), number.into()];
     Ok(Range::find_by_statement(statement(&**tx, &select, values)).one(&**tx).await?)
 }
 

@@ -14,23 +14,20 @@ use crate::point::Points;
 use crate::point::model::Cause;
 use crate::point::store::purses;
 
-/// How many wallets are done in one transaction.
-const WALLETS: i64 = 5_000;
-/// The same on SQLite, where whoever writes waits for it.
-const WALLETS_ALONE: i64 = 500;
 /// How many are loaded at a time.
 pub(super) const TOGETHER: usize = 2_000;
 
 impl Points {
-    /// Does the next chunk of a range; whether there was one.
-    pub(super) async fn do_chunk(&self, order: &Order, run: &Run, number: i64) -> Result<bool, Error> {
-        let key = (run.date, number);
+    /// Does the next chunk of a range, of so many wallets at most; whether there was one.
+    pub(super) async fn do_chunk(&self, order: &Order, run: &Run, number: i64, most: i64) -> Result<bool, Error> {
         let done = match &self.jobs {
             None => {
                 let both = self.kit.db.write(async |tx| {
-                    let Some(range) = checkpoint::open_range(&tx, key).await? else { return Ok(false) };
-                    let done = self.work(&tx, order, run, &range).await?;
-                    checkpoint::advance(&tx, key, range.position, done).await?;
+                    let Some(range) = checkpoint::open_range(&tx, run, number).await? else {
+                        return Ok(false);
+                    };
+                    let done = self.work(&tx, order, run, &range, most).await?;
+                    checkpoint::advance(&tx, (run.date, number), range.position, done).await?;
                     Ok(done.is_some())
                 });
                 both.await?
@@ -38,10 +35,12 @@ impl Points {
             // What was done and is not noted there is done again, and changes nothing then.
             Some(jobs) => {
                 let noted = jobs.write(async |tx| {
-                    let Some(range) = checkpoint::open_range(&tx, key).await? else { return Ok(false) };
-                    let done = self.kit.db.write(async |tx| self.work(&tx, order, run, &range).await).await?;
+                    let Some(range) = checkpoint::open_range(&tx, run, number).await? else {
+                        return Ok(false);
+                    };
+                    let done = self.kit.db.write(async |tx| self.work(&tx, order, run, &range, most).await).await?;
                     self.kit.crash.point("points-daily.worked")?;
-                    checkpoint::advance(&tx, key, range.position, done).await?;
+                    checkpoint::advance(&tx, (run.date, number), range.position, done).await?;
                     Ok(done.is_some())
                 });
                 noted.await?
@@ -52,8 +51,14 @@ impl Points {
     }
 
     /// Does the wallets of a range that are next: the last of them, and how many they are; none at the end of the range.
-    async fn work(&self, tx: &Tx, order: &Order, run: &Run, range: &Range) -> Result<Option<(Uuid, i64)>, Error> {
-        let most = if tx.has_others() { WALLETS } else { WALLETS_ALONE };
+    async fn work(
+        &self,
+        tx: &Tx,
+        order: &Order,
+        run: &Run,
+        range: &Range,
+        most: i64,
+    ) -> Result<Option<(Uuid, i64)>, Error> {
         let Some((last, wallets)) = store::chunk(tx, range, most).await? else {
             // Behind the last wallet may be what is left of others that are gone.
             let end = range.upper.unwrap_or(Uuid::max());

@@ -14,6 +14,7 @@ mod checkpoint;
 mod chunk;
 mod compare;
 mod mend;
+mod pace;
 mod run;
 mod schedule;
 mod store;

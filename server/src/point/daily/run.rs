@@ -6,6 +6,7 @@ use futures::future::try_join_all;
 use metrics::gauge;
 
 use super::checkpoint::{self, Run};
+use super::pace::Pace;
 use super::{Counts, DAILY, DIFFERENCES, MOST_SESSIONS, Order, Progress, Report, store};
 use crate::error::Error;
 use crate::kit::date::{Date, Tz, days_before, local_date};
@@ -133,15 +134,23 @@ impl Points {
         numbers: &[i64],
         (began, before): (Instant, i64),
     ) -> Result<(), Error> {
+        let mut pace = Pace::of(&self.kit.db);
         for number in numbers {
             loop {
                 let chunk = Instant::now();
-                match self.do_chunk(order, run, *number).await {
-                    Ok(true) => {}
+                match self.do_chunk(order, run, *number, pace.wallets()).await {
+                    Ok(true) => pace.went_well(),
                     Ok(false) => break,
-                    // Another process did it meanwhile: it is looked at again from where that has come.
-                    Err(error) if error.is_lost() => continue,
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        let Some(pause) = pace.again(&error) else { return Err(error) };
+                        let (date, wallets) = (run.date, pace.wallets());
+                        tracing::warn!(
+                            date = %date, wallets,
+                            "a chunk of range {number} of {DAILY} of {date} is tried again, of {wallets} wallets at most: {error}"
+                        );
+                        tokio::time::sleep(pause).await;
+                        continue;
+                    }
                 }
                 self.tell(order, run, began, before).await?;
                 tokio::time::sleep(rest(chunk.elapsed(), order.share)).await;
