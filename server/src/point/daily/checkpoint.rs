@@ -112,11 +112,14 @@ pub(super) async fn begin(tx: &Tx, run: &Run, (bounds, count): &(Vec<Uuid>, i64)
     Ok(())
 }
 
-/// Begins a run anew, with the ranges that it has.
-pub(super) async fn begin_anew(tx: &Tx, run: &Run, now: Time) -> Result<(), Error> {
-    let update = "UPDATE job_run SET cut_time = $3, begin_time = $4, end_time = NULL WHERE job = $1 AND run_date = $2";
-    let values = [DAILY.into(), run.date.into(), run.cut.into(), now.into()];
-    tx.execute_raw(statement(&**tx, update, values)).await?;
+/// Begins a run anew, with the ranges that it has, unless another was faster: it is no longer as it was found then.
+pub(super) async fn begin_anew(tx: &Tx, found: &Run, run: &Run, now: Time) -> Result<(), Error> {
+    let update = "UPDATE job_run SET cut_time = $3, begin_time = $4, end_time = NULL \
+                  WHERE job = $1 AND run_date = $2 AND cut_time = $5 AND (end_time IS NOT NULL) = $6";
+    let values = [DAILY.into(), run.date.into(), run.cut.into(), now.into(), found.cut.into(), found.has_ended.into()];
+    if tx.execute_raw(statement(&**tx, update, values)).await?.rows_affected() == 0 {
+        return Ok(());
+    }
     // A range begins where the one before it ends.
     let update = "UPDATE job_range SET done = $3, wallets = 0, position = coalesce((SELECT low.upper FROM job_range AS low \
                     WHERE low.job = $1 AND low.run_date = $2 AND low.number = job_range.number - 1), $4) \
@@ -126,14 +129,19 @@ pub(super) async fn begin_anew(tx: &Tx, run: &Run, now: Time) -> Result<(), Erro
     Ok(())
 }
 
-/// A range of a run that has not ended, locked until the transaction ends.
+/// A range of a run that has not ended, locked until the transaction ends. Refused where the run was begun anew since.
 pub(super) async fn open_range(tx: &Tx, run: &Run, number: i64) -> Result<Option<Range>, Error> {
     let lock = if tx.has_others() { " FOR UPDATE" } else { "" };
     let select = format!(
         "SELECT position, upper FROM job_range WHERE job = $1 AND run_date = $2 AND number = $3 AND NOT done{lock}"
     );
     let values = [DAILY.into(), run.date.into(), number.into()];
-    Ok(Range::find_by_statement(statement(&**tx, &select, values)).one(&**tx).await?)
+    let found = Range::find_by_statement(statement(&**tx, &select, values)).one(&**tx).await?;
+    // Behind the lock: whoever begins a run anew changes its ranges too.
+    match find(&**tx, run.date).await? {
+        Some(now) if now.cut == run.cut => Ok(found),
+        _ => Err(Error::contention(format!("{DAILY} of {} was begun anew by another", run.date))),
+    }
 }
 
 /// Moves a range on behind a chunk, or to its end, unless another has.
@@ -174,4 +182,37 @@ pub(super) async fn progress(conn: &impl ConnectionTrait, date: Date) -> Result<
                   WHERE j.job = $1 AND j.run_date = $2 GROUP BY j.job";
     let found = Row::find_by_statement(statement(conn, select, [DAILY.into(), date.into()])).one(conn).await?;
     Ok(found.map_or((0, 0), |row| (row.wallets, row.expected)))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::harness::Harness;
+    use crate::kit::clock::Clock;
+
+    /// Guards: of two that found a run of a day that was not over, one begins it anew; who goes on with what it was before does no more
+    /// of it.
+    #[tokio::test]
+    async fn a_run_is_begun_anew_once_and_by_nobody_who_knows_it_as_it_was() {
+        let yeyak = Harness::new().await;
+        let (date, noon) = ("2026-03-01".parse().expect("a date"), yeyak.clock.now() + TimeDelta::hours(12));
+        let midnight = noon + TimeDelta::hours(12);
+        let (early, whole) = (Run::of(date, noon), Run::of(date, midnight));
+        let bound = Uuid::from_u128(5);
+        let begin = async |tx: Tx| begin(&tx, &early, &(vec![bound], 9), noon).await;
+        yeyak.db.write(begin).await.expect("begins");
+        let anew = async |tx: Tx| begin_anew(&tx, &early, &whole, midnight).await;
+        yeyak.db.write(&anew).await.expect("begins anew");
+        let work = async |tx: Tx| advance(&tx, (date, 0), Uuid::nil(), Some((Uuid::from_u128(3), 3))).await;
+        yeyak.db.write(work).await.expect("does a chunk");
+
+        yeyak.db.write(&anew).await.expect("finds it begun");
+
+        assert_eq!(progress(yeyak.db.read(), date).await.expect("reads"), (3, 9), "what is done stays done");
+        let open = async |run: Run| yeyak.db.write(async |tx| open_range(&tx, &run, 0).await).await;
+        assert_eq!(open(whole).await.expect("goes on").expect("is open").position, Uuid::from_u128(3));
+        open(early).await.expect_err("was begun anew");
+    }
 }

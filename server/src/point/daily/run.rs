@@ -113,16 +113,17 @@ impl Points {
         self.prepare_runs().await?;
         let now = self.now();
         let run = Run::of(order.date, now);
-        if let Some(found) = checkpoint::find(self.runs().read(), order.date).await? {
-            if !found.is_to_begin_anew(now) {
-                return Ok(found);
+        match checkpoint::find(self.runs().read(), order.date).await? {
+            Some(found) if !found.is_to_begin_anew(now) => return Ok(found),
+            Some(found) => {
+                self.runs().write(async |tx| checkpoint::begin_anew(&tx, &found, &run, now).await).await?;
             }
-            self.runs().write(async |tx| checkpoint::begin_anew(&tx, &run, now).await).await?;
-            return Ok(run);
+            None => {
+                let bounds = store::bounds(self.kit.db.read(), RANGES).await?;
+                self.runs().write(async |tx| checkpoint::begin(&tx, &run, &bounds, now).await).await?;
+            }
         }
-        let bounds = store::bounds(self.kit.db.read(), RANGES).await?;
-        self.runs().write(async |tx| checkpoint::begin(&tx, &run, &bounds, now).await).await?;
-        // Another may have been faster; its ranges count then.
+        // Another may have been faster; its cut and its ranges count then.
         let found = checkpoint::find(self.runs().read(), order.date).await?;
         found.ok_or_else(|| Error::internal("a run that was just begun is there"))
     }
