@@ -1,6 +1,6 @@
 //! What the platform owes in points.
 
-use chrono::{Days, Months, NaiveTime};
+use chrono::{Days, Months, NaiveTime, TimeDelta};
 use sea_orm::{FromQueryResult, Statement, Value};
 
 use super::Points;
@@ -55,9 +55,11 @@ impl Sums {
 }
 
 impl Points {
-    /// What the platform owed at the end of a day, in UTC.
+    /// What the platform owed at the end of a day, in UTC; of a day that is not over, what it owes by now.
     pub(super) async fn liability(&self, day: Date) -> Result<Liability, Error> {
         let end = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN).and_utc();
+        // What is done at this very moment is done.
+        let end = end.min(self.now() + TimeDelta::microseconds(1));
         let begin = end.checked_sub_months(WINDOW).unwrap_or(Time::UNIX_EPOCH);
         let standing = self.sums(OUTSTANDING, vec![end.into()]).await?;
         let Sums { one: expired, other: used, .. } = self.sums(ENDED, vec![begin.into(), end.into()]).await?;

@@ -115,3 +115,21 @@ async fn what_the_platform_owed_on_a_day_is_told_later_too() {
     assert_eq!(now.expected_expiry_points, 333);
     desk.yeyak.check().await;
 }
+
+/// Guard: what is still to come today has neither expired nor come back.
+#[tokio::test]
+async fn what_the_platform_owes_today_is_told_as_of_now() {
+    let desk = Desk::new().await;
+    desk.earn_until(300, desk.now() + TimeDelta::hours(3)).await;
+    desk.reserve(100).await.expect("reserves");
+    let today = || async {
+        let ask = GetPointLiabilityRequest { date: Some(Date { year: 2026, month: 3, day: 2 }) };
+        let report = desk.admin.point_policies().get_point_liability(ask).await.expect("reports");
+        (report.outstanding_points, report.reserved_points)
+    };
+
+    assert_eq!(today().await, (200, 100));
+    desk.yeyak.clock.advance(TimeDelta::hours(3));
+
+    assert_eq!(today().await, (0, 0));
+}
