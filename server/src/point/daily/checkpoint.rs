@@ -201,8 +201,8 @@ mod tests {
         let midnight = noon + TimeDelta::hours(12);
         let (early, whole) = (Run::of(date, noon), Run::of(date, midnight));
         let bound = Uuid::from_u128(5);
-        let begin = async |tx: Tx| begin(&tx, &early, &(vec![bound], 9), noon).await;
-        yeyak.db.write(begin).await.expect("begins");
+        let first = async |tx: Tx| begin(&tx, &early, &(vec![bound], 9), noon).await;
+        yeyak.db.write(first).await.expect("begins");
         let anew = async |tx: Tx| begin_anew(&tx, &early, &whole, midnight).await;
         yeyak.db.write(&anew).await.expect("begins anew");
         let work = async |tx: Tx| advance(&tx, (date, 0), Uuid::nil(), Some((Uuid::from_u128(3), 3))).await;

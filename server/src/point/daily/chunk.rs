@@ -97,7 +97,12 @@ impl Points {
         let mut settled = Vec::with_capacity(due.len());
         // As many at a time as a statement may name on SQLite.
         for members in due.chunks(TOGETHER) {
-            let before = purses::find_in(tx, members, run.cut).await?;
+            let found = purses::find_in(tx, members, run.cut).await?;
+            let (before, lacking): (Vec<_>, Vec<_>) = found.into_iter().partition(|purse| purse.lacks().is_none());
+            for purse in &lacking {
+                tracing::error!(member.id = %purse.wallet.member, "a lot of {} is gone: it is left as it is", purse.wallet.member);
+                store::note_differing(tx, run.date, purse).await?;
+            }
             for (member, moved) in self.settle_all(tx, before, &Actor::job(DAILY)).await? {
                 let expired = moved.iter().filter(|one| one.movement.cause == Cause::Expire);
                 settled.push((member, -expired.map(|one| one.movement.amount).sum::<i64>()));

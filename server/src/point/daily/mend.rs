@@ -30,8 +30,8 @@ impl Points {
         }
     }
 
-    /// Looks again at wallets that differ, and puts right those whose lots, movements and reservations agree; which are right by
-    /// then.
+    /// Looks again at wallets that differ, and puts right those whose lots, movements and reservations agree, and that lack no lot;
+    /// which are right by then.
     ///
     /// Locks them: whoever moves a wallet locks it first, so that what is compared behind the lock is what is written over.
     pub(super) async fn mend(&self, tx: &Tx, differ: &[MemberId]) -> Result<HashSet<MemberId>, Error> {
@@ -42,6 +42,9 @@ impl Points {
             let (mut right, mut mended) = (Vec::new(), Vec::new());
             for before in before {
                 let member = before.wallet.member;
+                if before.lacks().is_some() {
+                    continue;
+                }
                 let moved = moved.get(&member).copied().unwrap_or_default();
                 let Some(mut after) = put_right(&before, moved) else { continue };
                 right.push(member);

@@ -11,6 +11,7 @@ use crate::kit::clock::Time;
 use crate::kit::date::Date;
 use crate::kit::id::MemberId;
 use crate::kit::tx::{Db, Tx};
+use crate::point::model::Purse;
 
 /// What a run has counted.
 #[derive(Clone, Copy, Debug, Default, Eq, FromQueryResult, PartialEq)]
@@ -179,6 +180,26 @@ pub(super) async fn forget_balances(db: &Db, until: Date) -> Result<bool, Error>
         Ok(i64::try_from(deleted.rows_affected()) == Ok(FORGOTTEN))
     };
     db.write(delete).await
+}
+
+/// Notes a wallet that lacks a lot as one that differs on a day, though its sums may agree.
+pub(super) async fn note_differing(tx: &Tx, date: Date, purse: &Purse) -> Result<(), Error> {
+    let insert = "INSERT INTO point_difference (run_date, member_id, held, pending, reserved, owed, lots_held, lots_pending, moved, \
+                    moved_reserved, reservations, repaired) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $3, $4, $7, $5, $5, $8) ON CONFLICT (run_date, member_id) DO NOTHING";
+    let wallet = &purse.wallet;
+    let values = [
+        date.into(),
+        wallet.member.0.into(),
+        (wallet.available + wallet.pending).into(),
+        wallet.pending.into(),
+        wallet.reserved.into(),
+        wallet.owed.into(),
+        wallet.balance().into(),
+        false.into(),
+    ];
+    tx.execute_raw(statement(&**tx, insert, values)).await?;
+    Ok(())
 }
 
 /// Wallets that differed on a day and are not put right, behind one of them in the order of their ids.

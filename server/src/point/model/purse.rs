@@ -3,6 +3,8 @@
 //! Whatever is done, what time has done comes first: [`Purse::settle`], in the order in which it happened. So it makes no
 //! difference whether, and when, anyone wrote it down.
 
+use std::collections::HashSet;
+
 use super::{Cause, Lot, LotId, Movement, Piece, Spending, SpendingId, State, Wallet};
 use crate::kit::clock::Time;
 use crate::kit::id::{BookingId, Ids};
@@ -72,6 +74,14 @@ impl Purse {
     /// When this is.
     pub(in crate::point) fn now(&self) -> Time {
         self.now
+    }
+
+    /// A lot that is not there though what is set aside or spent of it may come back to it: its row was lost. Of such a wallet nothing
+    /// can be told.
+    pub(in crate::point) fn lacks(&self) -> Option<LotId> {
+        let there: HashSet<_> = self.lots.iter().map(|lot| lot.id).collect();
+        let used = self.spendings.iter().filter(|spending| spending.state != State::Released);
+        used.flat_map(|spending| &spending.pieces).map(|piece| piece.lot).find(|lot| !there.contains(lot))
     }
 
     /// Does what time has done since the wallet was written.
@@ -246,7 +256,7 @@ impl Purse {
 
     pub(super) fn refill(&mut self, id: LotId, points: i64) {
         let lot = self.lots.iter_mut().find(|lot| lot.id == id);
-        lot.expect("the lots of a spending are loaded with it").remaining += points;
+        lot.expect("a wallet that lacks a lot of a spending is not loaded").remaining += points;
     }
 
     /// Gives spent points back to the very lots, those that were taken last first; those of lots that have expired in a new lot

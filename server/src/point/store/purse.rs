@@ -91,7 +91,7 @@ pub(in crate::point) async fn find_in(
     with_lots(&**tx, wallet, lots, held, now).await
 }
 
-/// The lots that spendings are of are there too, though nothing is left of them.
+/// The lots that spendings are of are there too, though nothing is left of them; one that is nowhere is our fault.
 async fn with_lots(
     conn: &impl ConnectionTrait,
     wallet: Wallet,
@@ -99,15 +99,22 @@ async fn with_lots(
     spendings: Vec<crate::point::model::Spending>,
     now: Time,
 ) -> Result<Purse, Error> {
+    let there: HashSet<_> = lots.iter().map(|lot| lot.id).collect();
     let pieces = spendings.iter().filter(|spending| spending.state != State::Released);
     let mut missing: Vec<_> = pieces.flat_map(|spending| &spending.pieces).map(|piece| piece.lot).collect();
     missing.sort_unstable();
     missing.dedup();
-    missing.retain(|id| lots.iter().all(|lot| lot.id != *id));
+    missing.retain(|id| !there.contains(id));
     if !missing.is_empty() {
         lots.extend(lot::some(conn, wallet.member, &missing).await?);
     }
-    Ok(Purse::new(wallet, lots, spendings, now))
+    let purse = Purse::new(wallet, lots, spendings, now);
+    match purse.lacks() {
+        Some(lot) => {
+            Err(Error::internal(format!("{lot} of {} is gone, of which points were used", purse.wallet.member)))
+        }
+        None => Ok(purse),
+    }
 }
 
 async fn lock(tx: &Tx, member: MemberId, now: Time) -> Result<Wallet, Error> {

@@ -13,7 +13,8 @@ use crate::point::entity::wallet::{Column, Entity, Model};
 use crate::point::model::{Purse, State};
 use crate::point::store::{lot, purse, spending};
 
-/// The wallets of members, as far as there are any, each as it was at one moment: one that changed meanwhile is left out.
+/// The wallets of members, as far as there are any, each as it was at one moment: one that changed meanwhile is left out, and one
+/// that lacks a lot.
 pub(in crate::point) async fn find(
     conn: &impl ConnectionTrait,
     members: &[MemberId],
@@ -25,11 +26,11 @@ pub(in crate::point) async fn find(
     let versions = Entity::find().select_only().columns([Column::MemberId, Column::Version]);
     let versions: Vec<(Uuid, i64)> = versions.filter(among(conn, Column::MemberId, ids)).into_tuple().all(conn).await?;
     let versions: HashSet<_> = versions.into_iter().collect();
-    found.retain(|purse| versions.contains(&(purse.wallet.member.0, purse.wallet.version)));
+    found.retain(|purse| versions.contains(&(purse.wallet.member.0, purse.wallet.version)) && purse.lacks().is_none());
     Ok(found)
 }
 
-/// The wallets of members, locked until the transaction ends, in the order of their ids.
+/// The wallets of members, locked until the transaction ends, in the order of their ids; with those that lack a lot.
 pub(in crate::point) async fn find_in(tx: &Tx, members: &[MemberId], now: Time) -> Result<Vec<Purse>, Error> {
     let ids: Vec<Uuid> = members.iter().map(|member| member.0).collect();
     let locked = Entity::find().filter(among(&**tx, Column::MemberId, ids)).order_by_asc(Column::MemberId);
