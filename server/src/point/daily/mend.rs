@@ -12,7 +12,7 @@ use crate::kit::id::MemberId;
 use crate::kit::tx::Tx;
 use crate::point::Points;
 use crate::point::model::{Purse, State};
-use crate::point::store::purses;
+use crate::point::store::{purse, purses};
 
 /// How many wallets of a day that is done are looked at in one transaction: on SQLite, whoever writes waits for it.
 const WALLETS: i64 = 500;
@@ -37,16 +37,23 @@ impl Points {
     pub(super) async fn mend(&self, tx: &Tx, differ: &[MemberId]) -> Result<HashSet<MemberId>, Error> {
         let mut all = HashSet::new();
         for members in differ.chunks(TOGETHER) {
-            let before = purses::find_in(tx, members, self.now()).await?;
+            let mut found = purses::find_in(tx, members, self.now()).await?;
+            let there: HashSet<_> = found.iter().map(|purse| purse.wallet.member).collect();
+            let gone: Vec<_> = members.iter().copied().filter(|member| !there.contains(member)).collect();
+            found.extend(purses::without_row(tx, &gone, self.now()).await?);
             let moved = store::moved(tx, members).await?;
             let (mut right, mut mended) = (Vec::new(), Vec::new());
-            for before in before {
+            for before in found {
                 let member = before.wallet.member;
                 if before.lacks().is_some() {
                     continue;
                 }
                 let moved = moved.get(&member).copied().unwrap_or_default();
-                let Some(mut after) = put_right(&before, moved) else { continue };
+                let is_gone = !there.contains(&member);
+                let Some(mut after) = put_right(&before, moved, is_gone) else { continue };
+                if is_gone {
+                    purse::make(tx, member, self.now()).await?;
+                }
                 right.push(member);
                 if after != before {
                     after.seal();
@@ -65,8 +72,9 @@ impl Points {
     }
 }
 
-/// A wallet as its lots, its movements and its reservations have it; none where these disagree, or have what no wallet can.
-fn put_right(before: &Purse, moved: Moved) -> Option<Purse> {
+/// A wallet as its lots, its movements and its reservations have it; none where these disagree, or have what no wallet can. Of one that
+/// is gone they tell what it owed, and nothing of what it gave away or earned of late.
+fn put_right(before: &Purse, moved: Moved, is_gone: bool) -> Option<Purse> {
     let held: i64 = before.lots.iter().map(|lot| lot.remaining).sum();
     let pending: i64 = before.lots.iter().filter(|lot| lot.pending).map(|lot| lot.remaining).sum();
     let reservations: i64 =
@@ -76,7 +84,31 @@ fn put_right(before: &Purse, moved: Moved) -> Option<Purse> {
     (wallet.available, wallet.pending, wallet.reserved) = (held - pending, pending, moved.reserved);
     // The wallet may be an older copy: its next movement has a number of its own, and who was told of a version is shown it.
     (wallet.movement_count, wallet.version) = (moved.number, wallet.version.max(moved.version));
+    if is_gone {
+        wallet.owed = (held - moved.held).max(0);
+    }
     let agree = wallet.balance() == moved.held && wallet.reserved == reservations;
     let is_possible = wallet.reserved >= 0 && (wallet.owed == 0 || wallet.available == 0);
     (agree && is_possible).then_some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::clock::Time;
+    use crate::point::model::Wallet;
+
+    /// Guard: what lots hold less than movements say is owed, where nothing is available, and unknown else.
+    #[test]
+    fn a_wallet_that_is_gone_owes_what_its_movements_say() {
+        let gone = Purse::new(Wallet::empty(MemberId(Uuid::nil())), Vec::new(), Vec::new(), Time::UNIX_EPOCH);
+        let moved = |held, reserved| Moved { held, reserved, number: 3, version: 2 };
+
+        let wallet = put_right(&gone, moved(-30, 0), true).expect("agrees").wallet;
+
+        assert_eq!((wallet.available, wallet.owed, wallet.movement_count, wallet.version), (0, 30, 3, 2));
+        assert_eq!(put_right(&gone, moved(-30, 0), false), None, "a wallet that is there knows what it owes");
+        assert_eq!(put_right(&gone, moved(30, 0), true), None, "a lot is lost");
+        assert_eq!(put_right(&gone, moved(0, 5), true), None, "a reservation is lost");
+    }
 }

@@ -122,11 +122,17 @@ async fn lock(tx: &Tx, member: MemberId, now: Time) -> Result<Wallet, Error> {
     if let Some(found) = find().one(&**tx).await? {
         return Ok(found.into());
     }
+    make(tx, member, now).await?;
+    let found = find().one(&**tx).await?;
+    found.map(Wallet::from).ok_or_else(|| Error::internal("a wallet that was just written is there"))
+}
+
+/// Writes an empty wallet, unless there is one.
+pub(in crate::point) async fn make(tx: &Tx, member: MemberId, now: Time) -> Result<(), Error> {
     let new = row(&Wallet::empty(member), now).into_active_model();
     let there = OnConflict::column(Column::MemberId).do_nothing().to_owned();
     Entity::insert(new).on_conflict(there).exec_without_returning(&**tx).await?;
-    let found = find().one(&**tx).await?;
-    found.map(Wallet::from).ok_or_else(|| Error::internal("a wallet that was just written is there"))
+    Ok(())
 }
 
 /// Writes what has become of a wallet and what is in it, unless it has changed since.

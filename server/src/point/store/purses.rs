@@ -10,7 +10,7 @@ use crate::kit::clock::Time;
 use crate::kit::id::MemberId;
 use crate::kit::tx::{Tx, among};
 use crate::point::entity::wallet::{Column, Entity, Model};
-use crate::point::model::{Purse, State};
+use crate::point::model::{Purse, State, Wallet};
 use crate::point::store::{lot, purse, spending};
 
 /// The wallets of members, as far as there are any, each as it was at one moment: one that changed meanwhile is left out, and one
@@ -36,6 +36,12 @@ pub(in crate::point) async fn find_in(tx: &Tx, members: &[MemberId], now: Time) 
     let locked = Entity::find().filter(among(&**tx, Column::MemberId, ids)).order_by_asc(Column::MemberId);
     let wallets = locked.lock_exclusive().all(&**tx).await?;
     with_contents(&**tx, wallets, now).await
+}
+
+/// Empty wallets of members that have none, with what there is for them all the same.
+pub(in crate::point) async fn without_row(tx: &Tx, members: &[MemberId], now: Time) -> Result<Vec<Purse>, Error> {
+    let empty = members.iter().map(|member| purse::row(&Wallet::empty(*member), now));
+    with_contents(&**tx, empty.collect(), now).await
 }
 
 async fn with_contents(conn: &impl ConnectionTrait, wallets: Vec<Model>, now: Time) -> Result<Vec<Purse>, Error> {
