@@ -3,7 +3,10 @@
 //! Whatever is done, what time has done comes first: [`Purse::settle`], in the order in which it happened. So it makes no
 //! difference whether, and when, anyone wrote it down.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+
+use uuid::Uuid;
 
 use super::{Cause, Lot, LotId, Movement, Piece, Spending, SpendingId, State, Wallet};
 use crate::kit::clock::Time;
@@ -58,11 +61,21 @@ pub struct GivenBack {
     pub lapsed: i64,
 }
 
-/// What time does next.
-enum Due {
-    Expire(usize),
-    Activate(usize),
-    Release(usize),
+/// What time does at a moment, in the order in which it happens.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+struct Due {
+    time: Time,
+    what: What,
+    id: Uuid,
+    at: usize,
+}
+
+/// What time does to a lot, or to what is set aside: at the same moment in this order.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum What {
+    Expire,
+    Activate,
+    Release,
 }
 
 impl Purse {
@@ -86,32 +99,39 @@ impl Purse {
 
     /// Does what time has done since the wallet was written.
     pub(in crate::point) fn settle(&mut self) {
-        while let Some((time, due)) = self.due() {
-            match due {
-                Due::Expire(at) => self.expire(at, time),
-                Due::Activate(at) => {
+        let mut all = self.due();
+        while let Some(Reverse(Due { time, what, at, .. })) = all.pop() {
+            match what {
+                What::Expire if self.lots[at].remaining > 0 => self.expire(at, time),
+                What::Activate if self.lots[at].remaining > 0 => {
                     let lot = &mut self.lots[at];
                     lot.pending = false;
                     self.wallet.pending -= lot.remaining;
                     self.wallet.available += lot.remaining;
+                    let expires = Due { time: lot.expire_time, what: What::Expire, id: lot.id.0, at };
+                    all.extend((expires.time <= self.now).then_some(Reverse(expires)));
                     self.pay_debt();
                 }
-                Due::Release(at) => self.put_back(at, time),
+                What::Release if self.spendings[at].state == State::Reserved => self.put_back(at, time),
+                _ => {}
             }
         }
     }
 
-    /// The earliest of what time does until now. What happens at the same moment happens in the order of [`Due`].
-    fn due(&self) -> Option<(Time, Due)> {
-        let lots = self.lots.iter().enumerate().filter(|(_, lot)| lot.remaining > 0);
-        let lots = lots.map(|(at, lot)| match lot.pending && lot.available_time < lot.expire_time {
-            true => (lot.available_time, 1, lot.id.0, Due::Activate(at)),
-            false => (lot.expire_time, 0, lot.id.0, Due::Expire(at)),
+    /// What time does until now, the earliest first: to lots of which nothing is left too, to which something may come back before.
+    fn due(&self) -> BinaryHeap<Reverse<Due>> {
+        let lots = self.lots.iter().enumerate().map(|(at, lot)| {
+            let (what, time) = match lot.pending && lot.available_time < lot.expire_time {
+                true => (What::Activate, lot.available_time),
+                false => (What::Expire, lot.expire_time),
+            };
+            Due { time, what, id: lot.id.0, at }
         });
         let held = self.spendings.iter().enumerate().filter(|(_, spending)| spending.state == State::Reserved);
-        let held = held.filter_map(|(at, held)| Some((held.hold_expire_time?, 2, held.id.0, Due::Release(at))));
-        let all = lots.chain(held).filter(|(time, ..)| *time <= self.now);
-        all.min_by_key(|(time, order, id, _)| (*time, *order, *id)).map(|(time, .., due)| (time, due))
+        let held = held.filter_map(|(at, held)| {
+            Some(Due { time: held.hold_expire_time?, what: What::Release, id: held.id.0, at })
+        });
+        lots.chain(held).filter(|due| due.time <= self.now).map(Reverse).collect()
     }
 
     /// The first moment behind now at which time does something.

@@ -1,6 +1,6 @@
 //! Wallets with what is in them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
@@ -148,8 +148,9 @@ pub(in crate::point) async fn update(tx: &Tx, before: &Purse, after: &Purse) -> 
         return Err(Error::lost(format!("the wallet of {}", before.wallet.member)));
     }
     let mut new = Vec::new();
+    let known: HashMap<_, _> = before.lots.iter().map(|lot| (lot.id, lot)).collect();
     for lot in &after.lots {
-        match before.lots.iter().find(|known| known.id == lot.id) {
+        match known.get(&lot.id).copied() {
             None => new.push(lot),
             Some(known) if known != lot => lot::update(tx, known, lot).await?,
             Some(_) => {}
