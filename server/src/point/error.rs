@@ -44,6 +44,14 @@ pub enum PointError {
         /// How many the policy allows.
         maximum: i64,
     },
+    /// They hold points of too many expiries as it is.
+    #[error(
+        "who is to be given them has points in {maximum} lots already, and can be given others once some of those are over"
+    )]
+    WalletFull {
+        /// In how many lots a member may have points to be given others.
+        maximum: usize,
+    },
     /// Not so many for this.
     #[error("{usable} points can be used for this")]
     NotUsable {
@@ -65,7 +73,7 @@ impl Fault for PointError {
             Self::Closed { .. } => ErrorReason::PointSpendingClosed,
             Self::TooSmall { .. } => ErrorReason::PointSpendingTooSmall,
             Self::GiftRefused { .. } => ErrorReason::PointGiftRefused,
-            Self::GiftLimit { .. } => ErrorReason::PointGiftLimitReached,
+            Self::GiftLimit { .. } | Self::WalletFull { .. } => ErrorReason::PointGiftLimitReached,
             Self::NotUsable { .. } => ErrorReason::PointsNotUsable,
         }
     }
@@ -84,6 +92,9 @@ impl Fault for PointError {
             Self::GiftRefused { maximum } => vec![("maximum", maximum.to_string())],
             Self::GiftLimit { maximum } => {
                 vec![("limit", "daily_gift_cap".to_owned()), ("maximum", maximum.to_string())]
+            }
+            Self::WalletFull { maximum } => {
+                vec![("limit", "recipient_lots".to_owned()), ("maximum", maximum.to_string())]
             }
             Self::NotUsable { usable } => vec![("usable", usable.to_string())],
         }

@@ -11,6 +11,9 @@ use crate::kit::id::MemberId;
 use crate::kit::idempotency::{Reply, RequestKey};
 use crate::member::directory;
 
+/// In how many lots a member may have points to be given others: whoever does something with a wallet looks at all of them.
+const LOTS: usize = 1_000;
+
 /// Asks to give points away.
 #[derive(Clone, Debug)]
 pub(super) struct Gift {
@@ -57,6 +60,9 @@ impl Points {
                         });
                         let given = given.await?;
                         let received = self.change_of(&tx, &wallets[&gift.recipient], &actor, |purse| {
+                            if purse.lots.iter().filter(|lot| lot.remaining > 0).count() >= LOTS {
+                                return Err(PointError::WalletFull { maximum: LOTS }.into());
+                            }
                             for piece in &given.value {
                                 let lot = NewLot {
                                     cause: Cause::Gift,

@@ -1,9 +1,11 @@
 //! Giving points away.
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use yeyak::ErrorReason;
 use yeyak::proto::point::v1::PointPolicy;
 use yeyak::proto::point::v1::point_movement::Cause;
+use yeyak_server::kit::tx::Tx;
 
 use super::desk::{Desk, balance, gift, movements};
 use crate::coupon::desk::refused;
@@ -69,4 +71,31 @@ async fn nothing_is_given_away_unless_the_policy_allows_it_nor_to_oneself_or_nob
     let nobody = "member_01h455vb4pex5vsknk084sn02q";
     assert_eq!(refused(gift(&desk.member, nobody, 1).await), ErrorReason::NotFound);
     assert_eq!(desk.available().await, 100);
+}
+
+/// Guard: in how many lots a member may have points to be given others.
+#[tokio::test]
+async fn who_has_points_in_a_thousand_lots_is_given_no_others() {
+    let desk = Desk::new().await;
+    let policy = PointPolicy { gift_cap: 500, daily_gift_cap: 700, ..Default::default() };
+    desk.policy(policy, &["gift_cap", "daily_gift_cap"]).await.expect("changes");
+    let to = id_of(&desk.yeyak.member().await).await;
+    desk.earn(100).await;
+    gift(&desk.member, &to, 1).await.expect("gives");
+    let copy = async |tx: Tx| {
+        let id = if tx.has_others() { "gen_random_uuid()" } else { "randomblob(16)" };
+        let columns =
+            "member_id, cause, reference, points, remaining, clawed, pending, available_time, expire_time, create_time";
+        let copy = format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) \
+             INSERT INTO point_lot (id, {columns}) SELECT {id}, {columns} FROM point_lot, n WHERE points = 1"
+        );
+        Ok(tx.execute_unprepared(&copy).await.map(drop)?)
+    };
+    desk.yeyak.platform.kit.db.write(copy).await.expect("copies");
+
+    let refused = gift(&desk.member, &to, 1).await.expect_err("has so many");
+
+    assert_eq!((refused.reason, &*refused.metadata["limit"]), (ErrorReason::PointGiftLimitReached, "recipient_lots"));
+    assert_eq!(desk.available().await, 99);
 }
