@@ -24,6 +24,7 @@ mod m0014_reserved_difference;
 mod m0015_used_quote;
 mod m0016_point_lot_above;
 mod m0017_change_terms;
+mod m0018_point_lot_written_off;
 mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_used_quote::Migration),
             Box::new(m0016_point_lot_above::Migration),
             Box::new(m0017_change_terms::Migration),
+            Box::new(m0018_point_lot_written_off::Migration),
         ]
     }
 }

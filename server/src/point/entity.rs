@@ -44,6 +44,7 @@ pub(super) mod lot {
         pub(in crate::point) base: Option<i64>,
         pub(in crate::point) above: i64,
         pub(in crate::point) clawed: i64,
+        pub(in crate::point) written_off: i64,
         pub(in crate::point) pending: bool,
         pub(in crate::point) available_time: DateTimeUtc,
         pub(in crate::point) expire_time: DateTimeUtc,

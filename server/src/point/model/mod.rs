@@ -188,6 +188,8 @@ pub(super) struct Lot {
     /// What was paid below its base, and has given its own.
     pub(super) above: i64,
     pub(super) clawed: i64,
+    /// What of that was written off: it is taken once it comes back.
+    pub(super) written_off: i64,
     pub(super) pending: bool,
     pub(super) available_time: Time,
     pub(super) expire_time: Time,

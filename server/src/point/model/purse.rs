@@ -205,6 +205,7 @@ impl Purse {
             base: new.base,
             above: 0,
             clawed: 0,
+            written_off: 0,
             pending,
             available_time: new.available_time.max(self.now),
             expire_time: new.expire_time,
@@ -297,7 +298,7 @@ impl Purse {
         if points <= 0 {
             return GivenBack::default();
         }
-        let (mut left, mut back, mut pieces) = (points, GivenBack::default(), Vec::new());
+        let (mut left, mut back, mut pieces, mut renewed) = (points, GivenBack::default(), Vec::new(), Vec::new());
         for piece in spending.pieces.iter_mut().rev() {
             let part = left.min(piece.points - piece.back);
             if part == 0 {
@@ -311,7 +312,9 @@ impl Purse {
                 true if grace.is_some() => back.renewed += part,
                 true => back.lapsed += part,
             }
-            if !(expired && grace.is_some()) {
+            if expired && grace.is_some() {
+                renewed.push(came);
+            } else {
                 self.refill(piece.lot, part);
                 pieces.push(came);
             }
@@ -320,7 +323,7 @@ impl Purse {
         let restored = back.restored + back.lapsed;
         if restored > 0 {
             self.wallet.available += restored;
-            self.record(Cause::Cancel, (restored, 0), pieces, Some(id), &subject, self.now);
+            self.record(Cause::Cancel, (restored, 0), pieces.clone(), Some(id), &subject, self.now);
             self.lapse(self.now);
             self.pay_debt();
         }
@@ -329,6 +332,8 @@ impl Purse {
             self.add(ids, &NewLot { cause, points, base: None, available_time, expire_time }, &subject);
             self.movements.last_mut().expect("the lot's").spending = Some(id);
         }
+        pieces.retain(|piece| piece.expire_time > self.now);
+        self.take_written_off(pieces.iter().chain(&renewed));
         spending.given_back += points;
         spending.update_time = self.now;
         self.spendings[at] = spending;

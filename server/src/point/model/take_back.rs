@@ -24,7 +24,7 @@ pub struct ClawedBack {
     pub owed: i64,
     /// To be withheld from the money that goes back.
     pub withheld: i64,
-    /// Nobody's loss but the platform's.
+    /// Nobody's loss but the platform's, unless they come back.
     pub written_off: i64,
 }
 
@@ -58,8 +58,8 @@ impl Purse {
     ) -> ClawedBack {
         let Some(booking) = subject.booking else { return ClawedBack::default() };
         let (expired, month) = (self.expired(before), self.wallet.earnings.number);
-        let (mut wanted, mut counted, mut pieces) = (0, 0, Vec::new());
-        for lot in self.lots.iter_mut().filter(|lot| lot.is_earned_by(booking)) {
+        let (mut wanted, mut counted, mut pieces, mut used) = (0, 0, Vec::new(), Vec::new());
+        for (at, lot) in self.lots.iter_mut().enumerate().filter(|(_, lot)| lot.is_earned_by(booking)) {
             let due = lot.due_back(part, expired.get(&lot.id).copied().unwrap_or(0));
             let own = due.min(lot.remaining);
             (lot.clawed, lot.remaining) = (lot.clawed + due, lot.remaining - own);
@@ -68,6 +68,7 @@ impl Purse {
                 pieces.push(Piece { lot: lot.id, points: own, back: 0, expire_time: lot.expire_time });
             }
             wanted += due - own;
+            used.push((at, due - own));
             counted += if month_number(zone, lot.create_time) == month { due } else { 0 };
         }
         let others = wanted.min(self.wallet.available);
@@ -80,6 +81,11 @@ impl Purse {
         let aside = (self.wallet.reserved - self.wallet.owed).max(0);
         let owed = if policy == ClawBack::Negative { missing } else { aside.min(missing - withheld) };
         let back = ClawedBack { taken, owed, withheld, written_off: missing - withheld - owed };
+        let mut written_off = back.written_off;
+        for (at, beyond) in used {
+            let part = beyond.min(written_off);
+            (self.lots[at].written_off, written_off) = (self.lots[at].written_off + part, written_off - part);
+        }
         // What was written off stays earned.
         let earnings = &mut self.wallet.earnings;
         earnings.points = (earnings.points - (counted - back.written_off).max(0)).max(0);
@@ -88,6 +94,26 @@ impl Purse {
             self.record(Cause::ClawBack, (-(back.taken + back.owed), 0), pieces, None, subject, self.now());
         }
         back
+    }
+
+    /// What was written off of a lot is taken once so much of what was spent comes back to it, or comes in its place. What is owed is
+    /// paid first. (What was only set aside was never written off: the wallet owed it.)
+    pub(super) fn take_written_off<'a>(&mut self, came: impl Iterator<Item = &'a Piece>) {
+        for piece in came {
+            let found = self.lots.iter().position(|lot| lot.id == piece.lot && lot.written_off > 0);
+            let Some(at) = found.filter(|_| self.wallet.available > 0) else { continue };
+            let available = self.wallet.available;
+            let lot = &mut self.lots[at];
+            let points = lot.written_off.min(piece.points).min(available);
+            let own = points.min(lot.remaining);
+            (lot.written_off, lot.remaining) = (lot.written_off - points, lot.remaining - own);
+            let subject = Subject { booking: lot.booking, ..Subject::default() };
+            let mut pieces = vec![Piece { lot: lot.id, points: own, back: 0, expire_time: lot.expire_time }];
+            pieces.retain(|piece| piece.points > 0);
+            self.wallet.available -= points;
+            pieces.extend(self.draw(points - own));
+            self.record(Cause::ClawBack, (-points, 0), pieces, None, &subject, self.now());
+        }
     }
 
     /// What has expired of each lot, by movements that were recorded and by those that are about to be.

@@ -102,6 +102,7 @@ impl Stage {
         assert_eq!((wallet.available, wallet.pending), (sum(false), sum(true)));
         assert!(wallet.owed >= 0 && wallet.reserved >= 0 && (wallet.owed == 0 || wallet.available == 0), "{wallet:?}");
         assert!(lots.iter().all(|lot| (0..=lot.points).contains(&lot.remaining)), "{lots:?}");
+        assert!(lots.iter().all(|lot| (0..=lot.clawed).contains(&lot.written_off)), "{lots:?}");
         assert!(lots.iter().all(|lot| lot.remaining == 0 || lot.expire_time > at(self.hours)));
         let held = spendings.iter().filter(|one| one.state == State::Reserved).map(|one| one.points).sum::<i64>();
         assert_eq!(wallet.reserved, held);

@@ -22,6 +22,7 @@ impl From<Model> for Lot {
             base: row.base,
             above: row.above,
             clawed: row.clawed,
+            written_off: row.written_off,
             pending: row.pending,
             available_time: row.available_time,
             expire_time: row.expire_time,
@@ -43,6 +44,7 @@ pub(in crate::point) fn row(member: MemberId, lot: &Lot) -> Model {
         base: lot.base,
         above: lot.above,
         clawed: lot.clawed,
+        written_off: lot.written_off,
         pending: lot.pending,
         available_time: lot.available_time,
         expire_time: lot.expire_time,
@@ -148,6 +150,7 @@ pub(in crate::point) async fn update(tx: &Tx, before: &Lot, lot: &Lot) -> Result
     let mut update = Entity::update_many()
         .col_expr(Column::Remaining, Expr::value(lot.remaining))
         .col_expr(Column::Clawed, Expr::value(lot.clawed))
+        .col_expr(Column::WrittenOff, Expr::value(lot.written_off))
         .col_expr(Column::Pending, Expr::value(lot.pending));
     // They hardly ever move, and are in an index.
     if (before.available_time, before.expire_time) != (lot.available_time, lot.expire_time) {

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::MarkNoShowRequest;
 use yeyak::proto::booking::v1::booking::State;
+use yeyak::proto::point::v1::CancelPointSpendingRequest;
 use yeyak::proto::point::v1::point_policy::ClawBack;
 
 use super::points::stage;
@@ -57,6 +58,29 @@ async fn what_was_earned_and_spent_is_taken_back_from_a_refund_as_the_policy_say
         assert_eq!(more.expect_err("nothing is left").reason, ErrorReason::RefundTooLarge);
         stage.earn(2_000).await;
         assert_eq!(balance(&stage.member).await.available_points, 2_000 - owed, "what is owed is paid first");
+        stage.holds().await;
+    }
+}
+
+/// The exploit: earned by a stay, spent, the stay given back, and then what it was spent for. Guard: what was written off of a lot.
+#[tokio::test]
+async fn what_was_written_off_is_taken_once_it_comes_back() {
+    for (policy, left) in [(ClawBack::Negative, 0), (ClawBack::FromRefund, 1_500), (ClawBack::WriteOff, 0)] {
+        let stage = stage(Plan::default()).await;
+        stage.claw_back(policy).await;
+        stage.spend(50_000).await.expect("spends");
+        let booking = stage.paid(0).await;
+        stage.yeyak.clock.advance(TimeDelta::days(60));
+        stage.yeyak.settle().await;
+        let spent = stage.spend(1_500).await.expect("spends what it has earned");
+        stage.refund(&booking, 200_000).await.expect("refunds");
+
+        let undo = CancelPointSpendingRequest { spending_id: spent.id, ..Default::default() };
+        let undone = stage.admin.points().cancel_point_spending(undo).await.expect("gives back");
+
+        assert_eq!(undone.given_back_points, 1_500);
+        let wallet = balance(&stage.member).await;
+        assert_eq!((wallet.available_points, wallet.owed_points), (left, 0), "the money has paid for {left}");
         stage.holds().await;
     }
 }

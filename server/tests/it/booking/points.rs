@@ -13,7 +13,8 @@ use yeyak::proto::payment::v1::{ListPaymentsRequest, Payment, PreparePaymentRequ
 use yeyak::proto::point::v1::earn_points_request::Amount;
 use yeyak::proto::point::v1::point_policy::ClawBack;
 use yeyak::proto::point::v1::{
-    EarnPointsRequest, ListPointLotsRequest, PointLot, PointPolicy, SpendPointsRequest, UpdatePointPolicyRequest,
+    EarnPointsRequest, ListPointLotsRequest, PointLot, PointPolicy, PointSpending, SpendPointsRequest,
+    UpdatePointPolicyRequest,
 };
 use yeyak::proto::stay::v1::cancellation_policy::Preset;
 use yeyak::proto::stay::v1::property::LatePaymentPolicy;
@@ -60,9 +61,9 @@ impl Stage {
         self.admin.points().earn_points(earn).await.expect("earns");
     }
 
-    pub(super) async fn spend(&self, points: i64) -> Result<(), Error> {
+    pub(super) async fn spend(&self, points: i64) -> Result<PointSpending, Error> {
         let spend = SpendPointsRequest { member_id: self.id.clone(), points, ..Default::default() };
-        self.admin.points().spend_points(spend).await.map(drop)
+        self.admin.points().spend_points(spend).await
     }
 
     pub(super) async fn claw_back(&self, claw_back: ClawBack) {

@@ -27,6 +27,50 @@ fn what_was_earned_and_spent_is_taken_back_as_the_policy_says() {
     }
 }
 
+/// The exploit: earned, spent elsewhere, what earned it given back, and then the spending undone.
+#[test]
+fn what_was_written_off_is_taken_when_it_comes_back() {
+    for (policy, left) in [(ClawBack::Negative, 0), (ClawBack::FromRefund, 40), (ClawBack::WriteOff, 0)] {
+        // To its lot, or in place of what has expired of it.
+        for (hours, grace) in [(0, None), (100, Some(50))] {
+            let mut stage = Stage::new();
+            stage.earn_later(100, 0, 100, &of(1));
+            let spent = stage.spend(70).expect("is there");
+            stage.claw_back(1, Part::Whole, policy, 40);
+            stage.wait(hours);
+
+            let halves = [35, 35].map(|half| stage.give_back(spent.id, half, grace).restored);
+
+            assert_eq!(halves, if grace.is_none() { [35, 35] } else { [0, 0] });
+            assert_eq!((stage.purse.wallet.available, stage.purse.wallet.owed), (left, 0), "{policy:?}");
+            stage.check();
+            stage.earn(10, 100);
+            assert_eq!(stage.purse.wallet.available, left + 10, "once");
+            stage.check();
+        }
+    }
+}
+
+/// Guard: what is owed is paid first of what comes back; what was written off is of what was spent.
+#[test]
+fn what_was_written_off_is_not_taken_of_what_was_only_set_aside() {
+    let mut stage = Stage::new();
+    stage.earn_later(100, 0, 100, &of(1));
+    let spent = stage.spend(50).expect("is there");
+    stage.reserve(50, 5).expect("is there");
+    let clawed = stage.claw_back(1, Part::Whole, ClawBack::WriteOff, 0);
+    assert_eq!((clawed.owed, clawed.written_off), (50, 50));
+
+    let wallet = stage.wait(5);
+    assert_eq!((wallet.available, wallet.reserved, wallet.owed), (0, 0, 0));
+    stage.earn(10, 100);
+    assert_eq!(stage.purse.wallet.available, 10, "nothing else is theirs to pay");
+
+    stage.give_back(spent.id, 50, None);
+    assert_eq!(stage.purse.wallet.available, 10);
+    stage.check();
+}
+
 /// The exploit: set aside for something that is never paid while what earned it is given back.
 #[test]
 fn what_was_earned_and_is_only_set_aside_is_not_written_off() {
