@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use metrics::gauge;
+use uuid::Uuid;
 
 use super::checkpoint::{self, Run};
 use super::pace::Pace;
@@ -163,11 +164,11 @@ impl Points {
     /// Deletes the balances of days long ago, a slice at a time.
     async fn forget_balances(&self, order: &Order) -> Result<(), Error> {
         let until = days_before(order.date, KEPT);
+        let mut behind = (Date::default(), Uuid::nil());
         for _ in 0..SLICES {
             let slice = Instant::now();
-            if !store::forget_balances(&self.kit.db, until).await? {
-                break;
-            }
+            let Some(last) = store::forget_balances(&self.kit.db, until, behind).await? else { break };
+            behind = last;
             tokio::time::sleep(rest(slice.elapsed(), order.share)).await;
         }
         Ok(())
@@ -198,7 +199,6 @@ mod tests {
     use metrics_exporter_prometheus::PrometheusBuilder;
     use sea_orm::ConnectionTrait;
     use tokio_util::task::TaskTracker;
-    use uuid::Uuid;
 
     use super::*;
     use crate::backend::cache::MemoryCache;

@@ -170,14 +170,27 @@ pub(super) async fn has_balances(conn: &impl ConnectionTrait, date: Date) -> Res
 /// Few enough that one statement is far from its time limit.
 const FORGOTTEN: i64 = 5_000;
 
-/// Deletes a slice of the balances of days up to one; whether there may be more.
-pub(super) async fn forget_balances(db: &Db, until: Date) -> Result<bool, Error> {
+/// Deletes a slice of the balances of days up to one, behind where the slice before ended: what that has left of the index would be
+/// gone through again. Where this one ends, if there may be more.
+pub(super) async fn forget_balances(
+    db: &Db,
+    until: Date,
+    (day, behind): (Date, Uuid),
+) -> Result<Option<(Date, Uuid)>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        run_date: Date,
+        member_id: Uuid,
+    }
     let delete = "DELETE FROM point_snapshot WHERE (run_date, member_id) IN \
-                    (SELECT run_date, member_id FROM point_snapshot WHERE run_date <= $1 \
-                     ORDER BY run_date, member_id LIMIT $2)";
+                    (SELECT run_date, member_id FROM point_snapshot \
+                     WHERE run_date <= $1 AND (run_date, member_id) > ($3, $4) ORDER BY run_date, member_id LIMIT $2) \
+                  RETURNING run_date, member_id";
     let delete = async |tx: Tx| {
-        let deleted = tx.execute_raw(statement(&*tx, delete, [until.into(), FORGOTTEN.into()])).await?;
-        Ok(i64::try_from(deleted.rows_affected()) == Ok(FORGOTTEN))
+        let values = [until.into(), FORGOTTEN.into(), day.into(), behind.into()];
+        let deleted = Row::find_by_statement(statement(&*tx, delete, values)).all(&*tx).await?;
+        let is_full = i64::try_from(deleted.len()) == Ok(FORGOTTEN);
+        Ok(deleted.iter().map(|row| (row.run_date, row.member_id)).max().filter(|_| is_full))
     };
     db.write(delete).await
 }
