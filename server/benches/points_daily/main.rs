@@ -12,9 +12,11 @@
 //!   day before yesterday in one with all of it;
 //! - `warm`: putting those balances at hand that were moved in thirty days.
 //!
-//! Wallets, movements and what is checked are said with each; `differences` are wallets that do not agree with their lots and movements.
+//! `peak_rss_mb` is what the process that does the work had at most: the command's, or that of this one with the server in it; null where
+//! the database does the work alone. Wallets, movements and what is checked are said with each; `differences` are wallets that do not agree with their lots and movements.
 
 mod bound;
+mod memory;
 mod others;
 mod stage;
 
@@ -122,25 +124,24 @@ async fn ours(stage: &Arc<Stage>, date: NaiveDate, sessions: u8, share: u8) -> R
     command.args(["--share", &share.to_string(), "--sessions", &sessions.to_string()]).envs(stage.environment());
     let began = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
+    let process = child.id().to_string();
+    let mut peak_mb = 0;
     while child.try_wait()?.is_none() {
         // The highest that it ever was; gone with the process.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak).max(peak);
+        peak_mb = memory::peak_mb(&process).unwrap_or(0).max(peak_mb);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let seconds = began.elapsed().as_secs_f64();
     done.store(true, Ordering::Relaxed);
     let times = reading.await?;
     let said: serde_json::Value = serde_json::from_slice(&child.wait_with_output()?.stdout)?;
-    let wallets = said["wallets"].as_i64().unwrap_or(0);
+    // Those of this run: over wallets that are there, another may have been before.
+    let wallets = said["wallets_now"].as_i64().unwrap_or(0);
     if u64::try_from(wallets) != Ok(stage.loaded.wallets) {
-        return Err(format!("{wallets} wallets were done: {said}").into());
+        return Err(format!("{wallets} of {} wallets were done: {said}", stage.loaded.wallets).into());
     }
     let differences = said["differences"].as_i64().unwrap_or(-1);
-    Ok(Outcome { seconds, differences, peak_mb: peak / 1024, reads: Reads::of(times) })
+    Ok(Outcome { seconds, differences, peak_mb, reads: Reads::of(times) })
 }
 
 /// Has the readers' balances read once.
@@ -154,11 +155,13 @@ async fn known(stage: &Stage) -> Result<(), Failure> {
 /// Reads while nothing else is done.
 async fn alone(stage: &Arc<Stage>) -> Result<(), Failure> {
     known(stage).await?;
+    memory::begin_anew();
     let done = Arc::new(AtomicBool::new(false));
     let reading = tokio::spawn(reads(stage.clone(), done.clone()));
     tokio::time::sleep(ALONE).await;
     done.store(true, Ordering::Relaxed);
-    println!(r#"{{"bench":"points_daily","what":"reads_alone",{}}}"#, Reads::of(reading.await?).told());
+    let reads = Reads::of(reading.await?).told();
+    println!(r#"{{"bench":"points_daily","what":"reads_alone",{reads},"peak_rss_mb":{}}}"#, memory::told());
     Ok(())
 }
 
@@ -200,12 +203,18 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
 
     alone(&stage).await?;
     let (seconds, differences) = bound::bound(&stage, cut).await?;
-    tell(&stage, Line { strategy: "sql_bound", seconds, differences, more: String::new() });
-    let sampled = format!(r#","sampled_wallets":{}"#, plan.sample * 1_000);
-    let line = |strategy, seconds| Line { strategy, seconds, differences: 0, more: sampled.clone() };
-    tell(&stage, line("offset", others::offset(&stage, plan.sample).await?));
-    tell(&stage, line("cursor", others::cursor(&stage, plan.sample).await?));
-    tell(&stage, line("cursor_batch", others::cursor_batch(&stage, plan.sample * 10).await?));
+    tell(&stage, Line { strategy: "sql_bound", seconds, differences, more: r#","peak_rss_mb":null"#.to_owned() });
+    let line = |strategy, pages: u64, seconds| {
+        let (wallets, peak) = (pages * 1_000, memory::told());
+        let more = format!(r#","sampled_wallets":{wallets},"peak_rss_mb":{peak}"#);
+        memory::begin_anew();
+        Line { strategy, seconds, differences: 0, more }
+    };
+    memory::begin_anew();
+    tell(&stage, line("offset", plan.sample, others::offset(&stage, plan.sample).await?));
+    tell(&stage, line("cursor", plan.sample, others::cursor(&stage, plan.sample).await?));
+    let pages = plan.sample * 10;
+    tell(&stage, line("cursor_batch", pages, others::cursor_batch(&stage, pages).await?));
     let runs = [(yesterday, 1, 80), (today, 2, 100), (yesterday - Days::new(1), 1, 100)];
     for (date, sessions, share) in runs {
         let Outcome { seconds: took, differences, peak_mb, reads } = ours(&stage, date, sessions, share).await?;
@@ -215,10 +224,13 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
         );
         tell(&stage, Line { strategy: "ours", seconds: took, differences, more });
     }
+    memory::begin_anew();
     let began = Instant::now();
     let warm = stage.points.warm(SystemClock.now(), 100).await.map_err(told)?;
-    let seconds = began.elapsed().as_secs_f64();
-    println!(r#"{{"bench":"points_daily","strategy":"warm","wallets":{warm},"seconds":{seconds:.1}}}"#);
+    let (seconds, peak) = (began.elapsed().as_secs_f64(), memory::told());
+    println!(
+        r#"{{"bench":"points_daily","strategy":"warm","wallets":{warm},"seconds":{seconds:.1},"peak_rss_mb":{peak}}}"#
+    );
     let snapshots = stage.count("SELECT count(*) FROM point_snapshot WHERE run_date > DATE '2000-01-01'").await?;
     if u64::try_from(snapshots) != Ok(3 * stage.loaded.wallets) {
         return Err(format!("{snapshots} snapshots were kept in three days").into());

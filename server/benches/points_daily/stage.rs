@@ -12,7 +12,7 @@ use yeyak_server::point::demo::{Loaded, Size};
 use yeyak_server::serve::{Platform, ServeError, World};
 use yeyak_services::{Durability, Postgres, Redis};
 
-use crate::Failure;
+use crate::{Failure, memory};
 
 const PASSWORD: &str = "correct horse battery";
 /// One connection tops out near 83,000 calls a second.
@@ -145,10 +145,11 @@ async fn load(database: &PgPool, points: &yeyak_server::point::Points, size: Siz
     }
     run(database, "VACUUM ANALYZE").await?;
     println!(
-        r#"{{"bench":"points","what":"load","wallets":{},"movements":{},"copy_seconds":{copied:.1},"seconds":{:.1}}}"#,
+        r#"{{"bench":"points","what":"load","wallets":{},"movements":{},"copy_seconds":{copied:.1},"seconds":{:.1},"peak_rss_mb":{}}}"#,
         loaded.wallets,
         loaded.movements,
-        began.elapsed().as_secs_f64()
+        began.elapsed().as_secs_f64(),
+        memory::told()
     );
     Ok(loaded)
 }
