@@ -11,10 +11,11 @@ use crate::harness::Installation;
 use crate::process::command;
 
 /// What a run writes, but for what it tells others, whose ids are of each time.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "point_wallet",
     "point_lot",
     "point_movement",
+    "point_spending",
     "ledger_transfer",
     "point_snapshot",
     "point_difference",
