@@ -14,8 +14,11 @@ use crate::config::Sources;
 use crate::kit::clock::words;
 use crate::kit::date::{self, Date};
 use crate::kit::suggest::did_you_mean;
-use crate::point::{Counts, DAILY, MOST_SESSIONS, Order, Progress};
+use crate::point::{Counts, DAILY, Difference, MOST_SESSIONS, Order, Progress};
 use crate::serve::{Platform, World};
+
+/// How many wallets that differ are listed; all of them are in the table `point_difference`.
+const LISTED: i64 = 100;
 
 /// Lists the work that repeats, and runs it by hand.
 #[derive(Debug, Subcommand)]
@@ -41,7 +44,8 @@ pub(super) struct Run {
     name: String,
     #[command(flatten)]
     daily: Daily,
-    /// Prints JSON; of `points-daily`, a line for each day.
+    /// Prints JSON; of `points-daily`, a line for each day, with up to 100 wallets that differ in `differing`: what they hold by
+    /// themselves, by their lots and by their movements, which are without what they owe.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -177,6 +181,7 @@ impl Daily {
         let report = platform.points.daily_report(date).await?;
         let report = report.ok_or_else(|| Failure::failed(format!("{DAILY} of {date} has not begun")))?;
         let Counts { wallets, moved, expired, differences, repaired, .. } = report.counts;
+        let differ = differences - repaired;
         let seconds = began.elapsed().as_secs_f64();
         match json {
             true => output::json_line(&json!({
@@ -184,6 +189,7 @@ impl Daily {
                 "wallets_now": done, "wallets": wallets, "changed": report.is_kept.then_some(moved),
                 "expired_points": report.is_kept.then_some(expired),
                 "differences": differences, "repaired": repaired,
+                "differing": platform.points.daily_differences(date, LISTED).await?.iter().map(told).collect::<Vec<_>>(),
             }))?,
             false => {
                 let changed = match report.is_kept {
@@ -194,13 +200,28 @@ impl Daily {
                     "{DAILY} of {date}: {wallets} wallets, {done} of them now, {changed}; {differences} differ, \
                      {repaired} put right"
                 ))?;
+                if differ > 0 {
+                    output::note(format!(
+                        "which they are: `--json`, or the table point_difference where run_date is {date}"
+                    ));
+                }
             }
         }
         if !report.is_done {
             output::note(format!("{date} is not over: it is run again when it is"));
         }
-        Ok(differences - repaired)
+        Ok(differ)
     }
+}
+
+/// A wallet that differs, with what it holds by each that it is compared with.
+fn told(difference: &Difference) -> serde_json::Value {
+    let Difference { held, owed, lots_held, moved, reserved, moved_reserved, reservations, .. } = *difference;
+    json!({
+        "member_id": difference.member().to_string(),
+        "wallet": held, "owed": owed, "lots": lots_held, "movements": moved,
+        "reserved": { "wallet": reserved, "movements": moved_reserved, "reservations": reservations },
+    })
 }
 
 fn led_elsewhere(name: &str) -> Failure {

@@ -27,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use metrics::describe_gauge;
 
-pub use self::store::Counts;
+pub use self::store::{Counts, Difference};
 use super::Points;
 use crate::error::Error;
 use crate::kit::date::Date;

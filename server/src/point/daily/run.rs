@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::checkpoint::{self, Run};
 use super::pace::Pace;
-use super::{Counts, DAILY, DIFFERENCES, MOST_SESSIONS, Order, Progress, Report, store};
+use super::{Counts, DAILY, DIFFERENCES, Difference, MOST_SESSIONS, Order, Progress, Report, store};
 use crate::error::Error;
 use crate::kit::date::{Date, Tz, days_before, local_date};
 use crate::kit::tx::Db;
@@ -71,6 +71,11 @@ impl Points {
         let counts = self.counts(date).await?;
         let is_kept = counts.wallets == 0 || store::has_balances(self.kit.db.read(), date).await?;
         Ok(Some(Report { date, is_done: run.is_done(), is_kept, counts }))
+    }
+
+    /// So many of the wallets that differed on a day and are not put right, at most.
+    pub async fn daily_differences(&self, date: Date, most: i64) -> Result<Vec<Difference>, Error> {
+        store::differences(self.kit.db.read(), date, most).await
     }
 
     async fn counts(&self, date: Date) -> Result<Counts, Error> {

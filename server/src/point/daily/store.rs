@@ -30,6 +30,40 @@ pub struct Counts {
     pub repaired: i64,
 }
 
+/// A wallet that differs and is not put right: what it holds by itself, by its lots, by its movements and by its reservations.
+#[derive(Clone, Copy, Debug, Eq, FromQueryResult, PartialEq)]
+pub struct Difference {
+    member_id: Uuid,
+    /// By itself.
+    pub held: i64,
+    /// What of that it owes: its movements are without it.
+    pub owed: i64,
+    /// By what is left of its lots.
+    pub lots_held: i64,
+    /// By its movements.
+    pub moved: i64,
+    /// What it has set aside, by itself.
+    pub reserved: i64,
+    /// By its movements.
+    pub moved_reserved: i64,
+    /// By its reservations.
+    pub reservations: i64,
+}
+
+impl Difference {
+    /// Whose.
+    pub fn member(&self) -> MemberId {
+        MemberId(self.member_id)
+    }
+}
+
+/// Some wallets that differed on a day and are not put right, in the order of their ids.
+pub(super) async fn differences(conn: &impl ConnectionTrait, date: Date, most: i64) -> Result<Vec<Difference>, Error> {
+    let select = "SELECT member_id, held, owed, lots_held, moved, reserved, moved_reserved, reservations \
+                  FROM point_difference WHERE run_date = $1 AND NOT repaired ORDER BY member_id LIMIT $2";
+    Ok(Difference::find_by_statement(statement(conn, select, [date.into(), most.into()])).all(conn).await?)
+}
+
 pub(super) fn statement(conn: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
     Statement::from_sql_and_values(conn.get_database_backend(), sql, values)
 }

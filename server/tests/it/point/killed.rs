@@ -125,7 +125,7 @@ async fn runs_are_kept_in_a_database_of_their_own_and_a_killed_one_goes_on_there
     assert!(but_ranges(rows(&beside)).eq(but_ranges(rows(&apart))), "{:?}\n{:?}", rows(&beside), rows(&apart));
 }
 
-/// Guard: differences have an exit code of their own, for which the unit does not start the run again.
+/// Guard: differences have an exit code of their own, for which the unit does not start the run again, and are listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: .ci/run"]
 async fn a_run_that_finds_differences_is_told_from_one_that_failed() {
@@ -135,9 +135,17 @@ async fn a_run_that_finds_differences_is_told_from_one_that_failed() {
          WHERE member_id = (SELECT member_id FROM point_wallet WHERE owed = 0 ORDER BY member_id LIMIT 1)",
     );
 
-    let status = run(&installation).wait().await.expect("our own child");
+    let found = command(&installation).args(["job", "run", "points-daily", "--json"]).output().await.expect("runs");
 
-    assert_eq!(status.code(), Some(3));
+    assert_eq!(found.status.code(), Some(3));
+    let said = String::from_utf8(found.stdout).expect("text");
+    let line: serde_json::Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
+    let [differs] = &line["differing"].as_array().expect("a list")[..] else { panic!("one: {line}") };
+    let reserved = &differs["reserved"];
+    let told = [&reserved["wallet"], &reserved["movements"], &reserved["reservations"]]
+        .map(|told| told.as_i64().expect("a sum"));
+    assert_eq!([told[1], told[2]], [told[0] - 7; 2], "{line}");
+    assert_eq!(differs["wallet"], differs["lots"]);
     let unit = include_str!("../../../../ops/yeyak-points-daily.service");
     assert!(unit.contains("\nRestartPreventExitStatus=3\n"));
     let repaired =
