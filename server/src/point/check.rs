@@ -1,9 +1,10 @@
 //! The promises of points, against their tables.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, Statement};
+use sea_orm::{FromQueryResult, QueryOrder, QuerySelect, Statement};
 
 use super::Points;
+use super::entity::wallet;
 use crate::error::Error;
 use crate::kit::check::Violation;
 use crate::kit::id::MemberId;
@@ -12,7 +13,7 @@ use crate::kit::id::MemberId;
 pub const INVARIANTS: &[&str] = &[
     "a wallet holds what is left of its lots, less what it owes",
     "a wallet's movements add up to what it holds, and to what is set aside",
-    "each movement of points is a transfer of the ledger, from where it says and of as much",
+    "each movement of points is a transfer of the ledger, of its member's accounts, from where it says and of as much",
     "what is set aside of a wallet is what its reservations say",
     "no movement of a wallet is missing",
 ];
@@ -39,6 +40,21 @@ WHERE t.id IS NULL OR t.currency <> 'PTS' OR t.cause <> 'POINTS_' || m.cause
   OR (m.amount > 0) <> (t.credit_account LIKE 'points:%')
   OR (m.held < 0) <> (t.debit_account LIKE 'held:%')
   OR (m.held > 0) <> (t.credit_account LIKE 'held:%')";
+/// Whose accounts the transfers of each member are of, by the first name and the last.
+const OWNERS: &str = "
+SELECT member_id AS member, min(owner) AS first, max(owner) AS last
+FROM (
+  SELECT m.member_id, replace(replace(t.debit_account, 'points:', ''), 'held:', '') AS owner
+  FROM point_movement AS m JOIN ledger_transfer AS t ON t.id = m.id
+  WHERE m.member_id > $1 AND m.member_id <= $2 AND t.debit_account NOT LIKE 'platform:%'
+  UNION ALL
+  SELECT m.member_id, replace(replace(t.credit_account, 'points:', ''), 'held:', '') AS owner
+  FROM point_movement AS m JOIN ledger_transfer AS t ON t.id = m.id
+  WHERE m.member_id > $1 AND m.member_id <= $2 AND t.credit_account NOT LIKE 'platform:%'
+) AS sides
+GROUP BY member_id";
+/// Of so many wallets they are looked for at a time: the names are put together here.
+const PAGE: u64 = 5_000;
 const UNKNOWN: &str = "
 SELECT t.id AS member, t.amount AS one, t.amount AS other
 FROM ledger_transfer AS t LEFT JOIN point_movement AS m ON m.id = t.id WHERE t.currency = 'PTS' AND m.id IS NULL";
@@ -62,6 +78,13 @@ struct Found {
     other: i64,
 }
 
+#[derive(FromQueryResult)]
+struct Owner {
+    member: Uuid,
+    first: String,
+    last: String,
+}
+
 impl Points {
     /// Everything that is not as it must be.
     pub async fn check(&self) -> Result<Vec<Violation>, Error> {
@@ -77,6 +100,73 @@ impl Points {
                 ));
             }
         }
+        violations.extend(self.foreign().await?);
         Ok(violations)
+    }
+
+    /// Movements that are transfers of another member's accounts.
+    async fn foreign(&self) -> Result<Vec<Violation>, Error> {
+        let (conn, mut behind, mut violations) = (self.kit.db.read(), Uuid::nil(), Vec::new());
+        loop {
+            let page = wallet::Entity::find().select_only().column(wallet::Column::MemberId);
+            let page = page.filter(wallet::Column::MemberId.gt(behind)).order_by_asc(wallet::Column::MemberId);
+            let page: Vec<Uuid> = page.limit(PAGE).into_tuple().all(conn).await?;
+            let to = page.last().copied().unwrap_or(Uuid::max());
+            let owners = Statement::from_sql_and_values(self.kit.db.backend(), OWNERS, [behind.into(), to.into()]);
+            for Owner { member, first, last } in Owner::find_by_statement(owners).all(conn).await? {
+                let member = MemberId(member);
+                let own = member.to_string();
+                if let Some(other) = [first, last].into_iter().find(|owner| *owner != own) {
+                    violations.push(Violation::new(INVARIANTS[2], member, format!("a transfer is of {other}")));
+                }
+            }
+            if page.is_empty() {
+                return Ok(violations);
+            }
+            behind = to;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sea_orm::ConnectionTrait;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::backend::cache::MemoryCache;
+    use crate::harness::Harness;
+    use crate::kit::caller::Actor;
+    use crate::kit::tx::Tx;
+    use crate::point::model::{Cause, NewLot, Subject};
+
+    /// Guard: whose the accounts of a transfer are, not only of which kind.
+    #[tokio::test]
+    async fn a_movement_that_is_a_transfer_of_another_member_is_told() {
+        let yeyak = Harness::new().await;
+        let cache = Arc::new(MemoryCache::new(yeyak.clock.clone()));
+        let points = Points::new(yeyak.kit.clone(), cache, TaskTracker::new());
+        let [member, other] = [1, 2].map(|id| MemberId(Uuid::from_u128(id)));
+        let (now, actor) = (points.now(), Actor("a test".to_owned()));
+        let expire_time = now + chrono::TimeDelta::days(1);
+        let lot = NewLot { cause: Cause::Earn, points: 100, base: None, available_time: now, expire_time };
+        let earn = async |tx: Tx| {
+            let earned = points.change(&tx, member, None, &actor, |purse| {
+                purse.add(&yeyak.kit.ids, &lot, &Subject::default());
+                Ok(())
+            });
+            earned.await.map(drop)
+        };
+        yeyak.db.write(earn).await.expect("earns");
+        assert_eq!(points.check().await.expect("checks"), []);
+        let change = format!("UPDATE ledger_transfer SET credit_account = 'points:{other}'");
+        let change = async |tx: Tx| Ok(tx.execute_unprepared(&change).await.map(drop)?);
+        yeyak.db.write(change).await.expect("changes");
+
+        let found = points.check().await.expect("checks");
+
+        assert_eq!(found, [Violation::new(INVARIANTS[2], member, format!("a transfer is of {other}"))]);
     }
 }
