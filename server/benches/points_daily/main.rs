@@ -215,7 +215,7 @@ async fn bench(plan: &Plan) -> Result<(), Failure> {
     tell(&stage, line("cursor", plan.sample, others::cursor(&stage, plan.sample).await?));
     let pages = plan.sample * 10;
     tell(&stage, line("cursor_batch", pages, others::cursor_batch(&stage, pages).await?));
-    let runs = [(yesterday, 1, 80), (today, 2, 100), (yesterday - Days::new(1), 1, 100)];
+    let runs = [(yesterday, 1, 60), (today, 2, 100), (yesterday - Days::new(1), 1, 100)];
     for (date, sessions, share) in runs {
         let Outcome { seconds: took, differences, peak_mb, reads } = ours(&stage, date, sessions, share).await?;
         let (ratio, reads) = (took / seconds, reads.told());

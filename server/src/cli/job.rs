@@ -14,7 +14,7 @@ use crate::config::Sources;
 use crate::kit::clock::words;
 use crate::kit::date::{self, Date};
 use crate::kit::suggest::did_you_mean;
-use crate::point::{Counts, DAILY, Difference, MOST_SESSIONS, Order, Progress};
+use crate::point::{Counts, DAILY, Difference, MOST_SESSIONS, Order, Progress, SHARE};
 use crate::serve::{Platform, World};
 
 /// How many wallets that differ are listed; all of them are in the table `point_difference`.
@@ -68,7 +68,7 @@ pub(super) struct Daily {
     #[arg(long)]
     no_warm: bool,
     /// Of `points-daily`: how much of the database's time it takes, in hundredths.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = 80)]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100), default_value_t = SHARE)]
     share: u8,
     /// Of `points-daily`: how many ranges of wallets are worked on at once; each keeps a core of the database busy.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_SESSIONS)), default_value_t = 1)]

@@ -6,7 +6,7 @@ use super::{Booking, Config, Limit, ProviderKind};
 use crate::backend::redis;
 
 /// What `workers` may name.
-const WORKERS: [&str; 13] = [
+const WORKERS: [&str; 15] = [
     "all",
     "none",
     "relay",
@@ -19,6 +19,8 @@ const WORKERS: [&str; 13] = [
     "coupon-receipts",
     "coupon-ends",
     "coupon-gates",
+    "coupon-grants",
+    "coupon-grant-lists",
     "points-daily",
 ];
 const EXPOSED: &str = "`payment.provider` is the simulator, which takes no money, while PostgreSQL, TLS or a public address is configured; \

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use self::cache::Wallets;
 pub use self::check::INVARIANTS;
-pub use self::daily::{Counts, DAILY, DailyJob, Difference, MOST_SESSIONS, Order, Progress, Report};
+pub use self::daily::{Counts, DAILY, DailyJob, Difference, MOST_SESSIONS, Order, Progress, Report, SHARE};
 pub use self::error::PointError;
 pub use self::model::{ClawedBack, GivenBack, LotId, MovementId, Part, SpendingId};
 use crate::backend::cache::Cache;

@@ -94,7 +94,7 @@ fn with_budgets(Sample { cart, mut coupons }: Sample, seed: u64) -> Sample {
 
 fn some_with_budgets(seed: u64, flavour: Flavour, lines: usize, coupons: usize) -> Sample {
     let sample = sample(seed, flavour, lines, coupons);
-    if seed % 2 == 0 { sample } else { with_budgets(sample, seed) }
+    if seed.is_multiple_of(2) { sample } else { with_budgets(sample, seed) }
 }
 
 proptest! {
