@@ -30,6 +30,7 @@ mod x0002_departed;
 mod x0003_webhooks;
 mod x0004_logins;
 mod x0005_point_spendings;
+mod x0006_outbox_turn;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl MigratorTrait for Indexes {
             Box::new(x0003_webhooks::Migration),
             Box::new(x0004_logins::Migration),
             Box::new(x0005_point_spendings::Migration),
+            Box::new(x0006_outbox_turn::Migration),
         ]
     }
 
