@@ -14,6 +14,9 @@
 #[path = "../coupon_rush/load.rs"]
 #[expect(dead_code, reason = "another bench needs more of it")]
 mod load;
+#[path = "../points_daily/memory.rs"]
+#[expect(dead_code, reason = "another bench needs more of it")]
+mod memory;
 #[path = "../points_daily/stage.rs"]
 #[expect(dead_code, reason = "another bench needs more of it")]
 mod stage;
