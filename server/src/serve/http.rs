@@ -1,14 +1,22 @@
 //! The HTTP port: what browsers and payment providers reach.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::Html;
 use axum::routing::get;
+use axum::serve::Listener;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutLayer;
 
 use super::health::{QUEUE, ServingStatus};
 use super::run::{address, listen};
@@ -92,10 +100,137 @@ impl Platform {
     }
 }
 
+/// How much a stranger may have of a port.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How long the head of a request may take, and a connection may wait for its next.
+    head: Duration,
+    /// How long a request may take, with its body.
+    whole: Duration,
+    /// Who comes beyond so many connections waits until one ends.
+    connections: usize,
+}
+
+const LIMITS: Limits = Limits { head: Duration::from_secs(10), whole: Duration::from_secs(60), connections: 1_024 };
+
 /// Serves until told to stop, and then until the requests under way are answered.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = serving.await {
-        tracing::error!("the HTTP port failed: {error}");
+    serve_within(LIMITS, listener, router, stop).await;
+}
+
+async fn serve_within(limits: Limits, mut listener: TcpListener, router: Router, stop: CancellationToken) {
+    let late = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.whole);
+    let service = TowerToHyperService::new(router.layer(late));
+    let mut http = Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+    let (room, under_way) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
+    let mut next = async || {
+        let place = room.clone().acquire_owned().await.expect("it is never closed");
+        // What can't be accepted now is tried again inside.
+        (place, Listener::accept(&mut listener).await.0)
+    };
+    while let Some((place, stream)) = stop.run_until_cancelled(next()).await {
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
+        let served = under_way.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::debug!("a connection of the HTTP port ended: {error}");
+            }
+            drop(place);
+        });
+    }
+    under_way.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n";
+
+    async fn port(limits: Limits) -> (SocketAddr, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let (at, stop) = (listener.local_addr().expect("it is bound"), CancellationToken::new());
+        let router = Router::new().route("/", get(async || "here").post(async |body: String| body));
+        tokio::spawn(serve_within(limits, listener, router, stop.clone()));
+        (at, stop)
+    }
+
+    async fn open(at: SocketAddr, said: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(at).await.expect("somebody listens");
+        stream.write_all(said).await.expect("it is open");
+        stream
+    }
+
+    /// Everything until the other side closes.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        // A side that closes while something is unread may reset.
+        _ = stream.read_to_string(&mut text).await;
+        text
+    }
+
+    fn short() -> Limits {
+        Limits { head: Duration::from_millis(200), whole: Duration::from_millis(400), connections: 8 }
+    }
+
+    /// Guards: the time for a head, which an idle connection has too, and that for a request.
+    #[tokio::test]
+    async fn who_says_nothing_or_half_a_request_is_not_waited_for() {
+        let (at, _stop) = port(short()).await;
+        let began = Instant::now();
+
+        let silent = rest(open(at, b"").await).await;
+        let half_a_head = rest(open(at, b"GET / HTTP/1.1\r\nhost: ").await).await;
+        let idle = rest(open(at, ASK).await).await;
+        let half_a_body = rest(open(at, b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\n\r\nhalf").await).await;
+
+        assert!(silent.is_empty() && !half_a_head.contains("200"), "{silent:?}, {half_a_head:?}");
+        assert!(idle.starts_with("HTTP/1.1 200") && idle.ends_with("here"), "{idle}");
+        assert!(half_a_body.starts_with("HTTP/1.1 408"), "{half_a_body}");
+        assert!(began.elapsed() < Duration::from_secs(10), "each ended by itself");
+    }
+
+    /// Guards: the limit of connections, and the place that one which ends gives back.
+    #[tokio::test]
+    async fn who_comes_beyond_the_connections_that_there_may_be_waits_for_a_place() {
+        let (at, _stop) = port(Limits { connections: 1, ..short() }).await;
+        let first = open(at, b"").await;
+        let second = rest(open(at, ASK).await);
+        tokio::pin!(second);
+
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
+        drop(first);
+        let late = second.await;
+
+        assert!(early.is_err(), "the first has the only place");
+        assert!(late.starts_with("HTTP/1.1 200"), "{late}");
+    }
+
+    /// Guard: the end of what is under way behind a stop, and no sooner.
+    #[tokio::test]
+    async fn a_stop_waits_for_the_requests_under_way() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let (at, stop) = (listener.local_addr().expect("it is bound"), CancellationToken::new());
+        let slow = async || {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            "late"
+        };
+        let serving = tokio::spawn(serve(listener, Router::new().route("/", get(slow)), stop.clone()));
+        let mut asked = open(at, ASK).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+
+        stop.cancel();
+        serving.await.expect("it ends");
+        let mut answer = String::new();
+        asked.read_to_string(&mut answer).await.expect("it is closed in order");
+
+        assert!(answer.ends_with("late"), "{answer}");
+        assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
     }
 }
