@@ -96,22 +96,24 @@ impl Purse {
         back
     }
 
-    /// What was written off of a lot is taken once so much of what was spent comes back to it, or comes in its place. What is owed is
-    /// paid first. (What was only set aside was never written off: the wallet owed it.)
+    /// What was written off of a lot is taken once so much of what was spent comes back to it, or comes in its place. What was owed
+    /// has been paid first, and is owed again by as much as that leaves too little: whatever comes back first, nobody has it in the
+    /// end. (What was only set aside was never written off: the wallet owed it.)
     pub(super) fn take_written_off<'a>(&mut self, came: impl Iterator<Item = &'a Piece>) {
         for piece in came {
             let found = self.lots.iter().position(|lot| lot.id == piece.lot && lot.written_off > 0);
-            let Some(at) = found.filter(|_| self.wallet.available > 0) else { continue };
-            let available = self.wallet.available;
+            let Some(at) = found else { continue };
             let lot = &mut self.lots[at];
-            let points = lot.written_off.min(piece.points).min(available);
-            let own = points.min(lot.remaining);
+            let points = lot.written_off.min(piece.points);
+            let taken = points.min(self.wallet.available);
+            let own = taken.min(lot.remaining);
             (lot.written_off, lot.remaining) = (lot.written_off - points, lot.remaining - own);
             let subject = Subject { booking: lot.booking, ..Subject::default() };
             let mut pieces = vec![Piece { lot: lot.id, points: own, back: 0, expire_time: lot.expire_time }];
             pieces.retain(|piece| piece.points > 0);
-            self.wallet.available -= points;
-            pieces.extend(self.draw(points - own));
+            self.wallet.available -= taken;
+            self.wallet.owed += points - taken;
+            pieces.extend(self.draw(taken - own));
             self.record(Cause::ClawBack, (-points, 0), pieces, None, &subject, self.now());
         }
     }
