@@ -33,9 +33,10 @@ mod stage;
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moka::future::Cache;
+use moka::sync;
 use tokio_util::task::TaskTracker;
 
 pub use self::check::INVARIANTS;
@@ -60,6 +61,8 @@ use crate::kit::violation::Violations;
 /// Of how many policies the count of places is kept, and for how long.
 const COUNTS: u64 = 1_000;
 const COUNT_LIFE: Duration = Duration::from_secs(2);
+/// How long it is remembered that a gate had places without rows: until it has been looked after.
+const UNSETTLED_LIFE: Duration = Duration::from_secs(60);
 
 /// The coupons of this installation.
 #[derive(Clone, Debug)]
@@ -75,6 +78,8 @@ pub struct Coupons {
     ends: Arc<Ends>,
     /// How many places of policies rows have, while their gates are closed.
     place_counts: Cache<PolicyId, u64>,
+    /// Since when the gates of policies have had no place left and some that have no row.
+    unsettled: sync::Cache<PolicyId, Instant>,
     kinds: Arc<Kinds>,
     /// By whom coupons are held.
     pub(crate) held: Held,
@@ -87,8 +92,9 @@ impl Coupons {
         meter::describe();
         let (lines, openings, ends) = (Arc::default(), Arc::default(), Arc::default());
         let place_counts = Cache::builder().max_capacity(COUNTS).time_to_live(COUNT_LIFE).build();
-        let kinds = Arc::new(Kinds::standard());
-        Self { kit, gate, bus, leases, tasks, lines, openings, ends, place_counts, kinds, held: Held::default() }
+        let unsettled = sync::Cache::builder().max_capacity(COUNTS).time_to_live(UNSETTLED_LIFE).build();
+        let (kinds, held) = (Arc::new(Kinds::standard()), Held::default());
+        Self { kit, gate, bus, leases, tasks, lines, openings, ends, place_counts, unsettled, kinds, held }
     }
 
     /// With other kinds of benefits and conditions than those that Yeyak comes with.

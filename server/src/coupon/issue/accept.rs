@@ -1,7 +1,7 @@
 //! Accepting those who came together: the gate, one transaction, the settlement, the answers.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use tokio::time::sleep;
@@ -24,9 +24,9 @@ const ROUNDS: usize = 10;
 const GATES: usize = 8;
 /// How often the gate may be closed to somebody.
 const CLOSED: u32 = 3;
-/// How often, and after how long each time, somebody asks again who may still have a place that is given back. Rows are written within
-/// that, unless whoever took the places has died with them.
-const HOPES: u32 = 10;
+/// For how long, and how often, those ask again who may still have a place that is given back. Rows are written within that, unless
+/// whoever took the places has died with them.
+const HOPE: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(50);
 
 /// Whom the gate has let in.
@@ -283,12 +283,12 @@ impl Coupons {
     fn wait_for_gate(&self, policy: PolicyId, asks: Vec<Ask>) {
         let this = self.clone();
         self.tasks.spawn(async move {
-            let (tired, mut patient): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.again >= CLOSED);
+            let (tired, mut patient): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.closed >= CLOSED);
             answer_all(tired, &CouponError::GateClosed(policy).into());
             if patient.is_empty() {
                 return;
             }
-            patient.iter_mut().for_each(|ask| ask.again += 1);
+            patient.iter_mut().for_each(|ask| ask.closed += 1);
             match this.open_gate(policy).await {
                 Ok(true) => this.put_in_line(policy, patient),
                 Ok(false) => this.answer_by_rows(policy, patient).await,
@@ -298,19 +298,25 @@ impl Coupons {
     }
 
     /// Those whom the gate refused, without those for whom no place is left as long as some that it gave have no rows: a place may
-    /// be given back, and they get in line again in a moment, though not for ever.
+    /// be given back, and they get in line again in a moment. Once that has gone on for too long, nobody waits for it any more.
     fn hopeless(&self, group: &mut Group) -> Vec<(Ask, Refused)> {
-        let refused = std::mem::take(&mut group.refused);
-        let hopes = |(ask, why): &(Ask, Refused)| *why == Refused::SoldOut && ask.again < HOPES;
-        if group.is_settled || !refused.iter().any(hopes) {
+        let (refused, policy) = (std::mem::take(&mut group.refused), group.policy);
+        let is_sold_out = |(_, why): &(Ask, Refused)| *why == Refused::SoldOut;
+        if !refused.iter().any(is_sold_out) {
             return refused;
         }
-        let (hopeful, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(hopes);
-        let (this, policy) = (self.clone(), group.policy);
+        if group.is_settled {
+            self.unsettled.invalidate(&policy);
+            return refused;
+        }
+        if self.unsettled.get_with(policy, Instant::now).elapsed() > HOPE {
+            return refused;
+        }
+        let (hopeful, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_sold_out);
+        let this = self.clone();
         self.tasks.spawn(async move {
             sleep(MOMENT).await;
-            let again = hopeful.into_iter().map(|(ask, _)| Ask { again: ask.again + 1, ..ask });
-            this.put_in_line(policy, again.collect());
+            this.put_in_line(policy, hopeful.into_iter().map(|(ask, _)| ask).collect());
         });
         refused
     }

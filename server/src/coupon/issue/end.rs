@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use uuid::Uuid;
 use yeyak_proto::yeyak::coupon::v1 as pb;
 
@@ -23,11 +24,15 @@ use crate::kit::job::Job;
 use crate::kit::outbox::Cause;
 
 const PAGE: u64 = 200;
+/// For how long rows are not counted again while a gate says that some places are left.
+const COUNTED: TimeDelta = TimeDelta::minutes(10);
 
 /// The policies that this process has seen close to their end.
 #[derive(Debug, Default)]
 pub(in crate::coupon) struct Ends {
     seen: Mutex<HashMap<PolicyId, Seen>>,
+    /// When the rows of policies were last counted by the job.
+    counted: Mutex<HashMap<PolicyId, Time>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -156,7 +161,20 @@ impl Coupons {
         }
     }
 
-    /// Why a policy issues no more. Rows are counted only where the last place has one, and the gate knows of none that is left.
+    /// Whether all rows may be there. A gate that knows of places that are left may be wrong, but not worth a count each time.
+    async fn is_worth_counting(&self, policy: PolicyId, now: Time) -> bool {
+        let gate = self.gate.remaining(policy.0).await.ok().flatten();
+        let has_left = gate.and_then(|remaining| remaining.left).is_some_and(|left| left > 0);
+        let mut counted = self.ends.counted.lock().expect("nothing panics while it is held");
+        counted.retain(|_, time| now - *time < COUNTED);
+        let is_worth = !has_left || !counted.contains_key(&policy);
+        if is_worth {
+            counted.insert(policy, now);
+        }
+        is_worth
+    }
+
+    /// Why a policy issues no more. Rows are counted only where the last place has one.
     async fn end_cause(&self, policy: &Policy, now: Time) -> Result<Option<EndCause>, Error> {
         let terms = policy.terms();
         if terms.sale == Sale::Ended {
@@ -168,9 +186,8 @@ impl Coupons {
         let Some(total) = policy.offer.total else { return Ok(None) };
         let may_be = match policy.issuing {
             Issuing::FirstCome => {
-                let gate = self.gate.remaining(policy.id.0).await.ok().flatten();
-                let left = gate.and_then(|remaining| remaining.left);
-                left.unwrap_or(0) == 0 && store::receipt::highest_place(self.kit.db.read(), policy.id).await? >= total
+                let highest = store::receipt::highest_place(self.kit.db.read(), policy.id).await?;
+                highest >= total && self.is_worth_counting(policy.id, now).await
             }
             Issuing::Code | Issuing::Grant => true,
         };

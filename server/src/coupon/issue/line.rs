@@ -233,7 +233,7 @@ mod tests {
             token: Uuid::from_u128(number),
             actor: String::new(),
             trace: String::new(),
-            again: 0,
+            closed: 0,
             answer: oneshot::channel().0,
         };
         (0..count).map(ask).collect()

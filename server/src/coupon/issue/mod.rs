@@ -51,8 +51,8 @@ struct Ask {
     token: Uuid,
     actor: String,
     trace: String,
-    /// How often it got in line again: the gate was closed to it, or did not know yet whether any place was left.
-    again: u32,
+    /// How often the gate was closed to it.
+    closed: u32,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -73,7 +73,7 @@ impl Coupons {
             token: self.token(caller.id, command),
             actor: caller.actor().0,
             trace: trace::current(),
-            again: 0,
+            closed: 0,
             answer,
         };
         self.put_in_line(command.policy, vec![ask]);

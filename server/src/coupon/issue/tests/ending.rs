@@ -7,7 +7,7 @@ use futures::future::join_all;
 use uuid::Uuid;
 
 use super::stage::{Stage, accepted};
-use crate::backend::gate::Sale;
+use crate::backend::gate::{Outcome, Sale, Settlement};
 use crate::coupon::model::{EndCause, Policy};
 use crate::coupon::store;
 use crate::kit::clock::Clock;
@@ -152,4 +152,44 @@ async fn it_is_not_told_while_a_place_has_no_row() {
 
     stage.calm().await;
     assert_eq!(stage.count(TOLD).await, 1);
+}
+
+/// Guard: the rows have the last word: what a gate has heard in error keeps nobody from being told, though not at once.
+#[tokio::test]
+async fn it_is_told_by_the_rows_where_the_gate_believes_that_a_place_is_left() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(2)).await;
+    stage.all(0..2, policy).await;
+    stage.calm().await;
+    stage.execute("DELETE FROM outbox").await;
+    stage.execute("UPDATE coupon_policy SET end_told = ''").await;
+    let found = stage.yeyak.db.read();
+    let row = store::receipt::of_places(found, policy.id, [2].into_iter()).await.expect("reads").remove(0);
+    let settlement = Settlement { member: row.member.0, token: row.token, outcome: Outcome::Released };
+    stage.coupons.gate.settle(policy.id.0, &[settlement]).await.expect("is told");
+    assert_eq!(stage.coupons.remaining(policy).await, Some(1));
+
+    assert_eq!((stage.run("coupon-ends").await, stage.count(TOLD).await), (1, 1));
+}
+
+/// Guard: `COUNTED`. Rows of which some are missing are counted now and then while the gate knows that places are left.
+#[tokio::test]
+async fn rows_are_counted_no_more_often_than_they_must() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(2)).await;
+    stage.all(0..2, policy).await;
+    stage.calm().await;
+    stage.execute("DELETE FROM outbox").await;
+    stage.execute("UPDATE coupon_policy SET end_told = ''").await;
+    stage
+        .execute("UPDATE coupon_receipt SET place = NULL, ordinal = NULL, cancel_time = create_time WHERE place = 1")
+        .await;
+    stage.coupons.rebuild_gate(policy).await.expect("is built");
+    assert_eq!(stage.run("coupon-ends").await, 0, "one is left");
+    stage.execute("UPDATE coupon_receipt SET place = 1, ordinal = 1, cancel_time = NULL WHERE place IS NULL").await;
+
+    assert_eq!(stage.run("coupon-ends").await, 0, "they were counted just now");
+    stage.advance(TimeDelta::minutes(10));
+
+    assert_eq!(stage.run("coupon-ends").await, 1);
 }

@@ -1,6 +1,7 @@
 //! What a member may have.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use chrono::TimeDelta;
 use futures::future::join_all;
@@ -11,6 +12,7 @@ use super::super::Ask;
 use super::stage::{Stage, accepted, ask, member, reason, refused};
 use crate::coupon::error::CouponError;
 use crate::error::ErrorReason;
+use crate::kit::crash::How;
 
 /// Guards: the unique ordinal, and the count of the member's rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,6 +112,28 @@ async fn what_double_taps_took_for_a_moment_is_there_for_those_behind_them() {
     assert_eq!((known.taken, known.kept), (20, 20), "nobody waits any more");
 }
 
+/// Guard: `HOPE`. A place without a row that nobody is about to write keeps those who come behind waiting once.
+#[tokio::test]
+async fn a_place_that_is_not_given_back_is_not_waited_for_again_and_again() {
+    let stage = Stage::new().await;
+    let policy = &stage.open(|offer| offer.total = Some(2)).await;
+    stage.yeyak.kit.crash.arm("coupon.taken", How::Error);
+    stage.ask(1, policy, Some(1)).await.expect_err("ends half-way");
+    stage.ask(2, policy, None).await.expect("is accepted");
+    stage.calm().await;
+    let told_after = async |number| {
+        let began = Instant::now();
+        assert_eq!(reason(stage.ask(number, policy, None).await), ErrorReason::CouponSoldOut);
+        began.elapsed()
+    };
+
+    let (first, second) = (told_after(3).await, told_after(4).await);
+
+    assert!(second < first, "{second:?}, {first:?}");
+    stage.ask(1, policy, Some(1)).await.expect("has the place");
+    stage.ends_with(policy, 2).await;
+}
+
 /// Guard: how many a member has, whichever ordinals those are.
 #[tokio::test]
 async fn a_lower_limit_that_the_gate_was_not_told_of_holds() {
@@ -153,7 +177,7 @@ async fn who_would_make_too_many_wait_is_told_so() {
     for number in 0..=50_000 {
         let (answer, answered) = oneshot::channel();
         let (member, token) = (member(number).id, Uuid::from_u128(number));
-        asks.push(Ask { member, token, actor: "a test".into(), trace: String::new(), again: 0, answer });
+        asks.push(Ask { member, token, actor: "a test".into(), trace: String::new(), closed: 0, answer });
         answers.push(answered);
     }
 
