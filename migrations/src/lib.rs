@@ -25,12 +25,14 @@ mod m0015_used_quote;
 mod m0016_point_lot_above;
 mod m0017_change_terms;
 mod m0018_point_lot_written_off;
+mod m0019_no_show_settled;
 mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
 mod x0004_logins;
 mod x0005_point_spendings;
 mod x0006_outbox_turn;
+mod x0007_unsettled;
 
 /// Brings a database to the schema of this release.
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_point_lot_above::Migration),
             Box::new(m0017_change_terms::Migration),
             Box::new(m0018_point_lot_written_off::Migration),
+            Box::new(m0019_no_show_settled::Migration),
         ]
     }
 }
@@ -77,6 +80,7 @@ impl MigratorTrait for Indexes {
             Box::new(x0004_logins::Migration),
             Box::new(x0005_point_spendings::Migration),
             Box::new(x0006_outbox_turn::Migration),
+            Box::new(x0007_unsettled::Migration),
         ]
     }
 
@@ -108,6 +112,12 @@ pub async fn pending<M: MigratorTrait>(conn: &DatabaseConnection) -> Result<Vec<
     }
     let names = M::get_migration_files().into_iter().map(|migration| migration.name().to_owned());
     Ok(names.filter(|name| !applied.contains(name)).collect())
+}
+
+/// Drops an index outside a transaction: who writes to its table does not wait behind it while it waits for those who read.
+pub(crate) async fn drop_index_concurrently(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
+    let how = if manager.get_database_backend() == DbBackend::Postgres { "CONCURRENTLY" } else { "" };
+    manager.get_connection().execute_unprepared(&format!("DROP INDEX {how} IF EXISTS {name}")).await.map(drop)
 }
 
 /// Builds an index, such as `on` the table `inbox (create_time)`, without holding up writes, outside a transaction. One that an

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::index_concurrently;
+use crate::{drop_index_concurrently, index_concurrently};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         index_concurrently(manager, "outbox_turn", "outbox (aggregate, version)").await?;
         // PostgreSQL would go through all of it to find some events by id, while it believes that the outbox is empty.
-        manager.get_connection().execute_unprepared("DROP INDEX IF EXISTS outbox_order").await.map(drop)
+        drop_index_concurrently(manager, "outbox_order").await
     }
 
     fn use_transaction(&self) -> Option<bool> {

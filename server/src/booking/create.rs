@@ -82,6 +82,7 @@ impl Bookings {
             points: quote.points,
             points_back: 0,
             point_share: 0,
+            settled: false,
             withheld: 0,
             expire_time: Some(now + wait),
             hold_limit_time: now + wait.max(self.settings.longest_hold),

@@ -30,6 +30,7 @@ pub(super) mod booking {
         pub(in crate::booking) points: i64,
         pub(in crate::booking) points_back: i64,
         pub(in crate::booking) point_share: i64,
+        pub(in crate::booking) settled: bool,
         pub(in crate::booking) withheld: i64,
         pub(in crate::booking) expire_time: Option<DateTimeUtc>,
         pub(in crate::booking) hold_limit_time: DateTimeUtc,

@@ -175,17 +175,24 @@ impl Bookings {
                 let now = self.kit.clock.now();
                 let due = booking.unearned();
                 let point_share = booking.points - booking.points_back;
-                let settled = due == 0 && booking.point_share == point_share;
-                if booking.state != State::NoShow || settled || !booking.is_day(booking.check_out(), now) {
+                if booking.state != State::NoShow || booking.settled || !booking.is_day(booking.check_out(), now) {
                     return Ok(false);
                 }
-                let (version, earned) = (booking.version + 1, booking.earned + due);
-                let kept = Booking { fee: due, earned, point_share, version, update_time: now, ..booking.clone() };
+                let (version, earned, fee) = (booking.version + 1, booking.earned + due, booking.fee + due);
+                let settled = Booking { settled: true, fee, earned, point_share, version, ..booking.clone() };
+                let kept = Booking { update_time: now, ..settled };
                 store::update(&tx, &booking, &kept).await?;
                 self.announce(&tx, Some(booking.state), &kept, "no-show settled", &actor).await?;
-                self.keep_fee(&tx, &kept).await?;
-                self.earn_share(&tx, &kept).await?;
-                self.earn_point_share(&tx, &kept).await?;
+                // An older release may have moved the money, and not said so.
+                if due > 0 {
+                    self.keep_fee(&tx, &kept).await?;
+                }
+                if due > 0 || kept.total.minor == 0 {
+                    self.earn_share(&tx, &kept).await?;
+                }
+                if point_share > booking.point_share {
+                    self.earn_point_share(&tx, &kept).await?;
+                }
                 Ok(true)
             })
             .await

@@ -230,6 +230,8 @@ pub(super) struct Booking {
     pub(super) points_back: i64,
     /// What the platform has paid the seller for them.
     pub(super) point_share: i64,
+    /// Whether what a no-show leaves is the seller's: once the stay would be over.
+    pub(super) settled: bool,
     /// What of refunds was withheld, since points that it had earned were spent already.
     pub(super) withheld: i64,
     pub(super) expire_time: Option<Time>,

@@ -60,6 +60,7 @@ fn row(kit: &Kit, booking: &Booking, quote: &Tag) -> Result<booking::Model, Erro
         points: booking.points,
         points_back: booking.points_back,
         point_share: booking.point_share,
+        settled: booking.settled,
         withheld: booking.withheld,
         expire_time: booking.expire_time,
         hold_limit_time: booking.hold_limit_time,
@@ -115,6 +116,7 @@ fn read(kit: &Kit, row: booking::Model, lines: Vec<Line>) -> Result<Booking, Err
         points: row.points,
         points_back: row.points_back,
         point_share: row.point_share,
+        settled: row.settled,
         withheld: row.withheld,
         expire_time: row.expire_time,
         hold_limit_time: row.hold_limit_time,
@@ -328,6 +330,7 @@ pub(super) async fn update(tx: &Tx, before: &Booking, after: &Booking) -> Result
         .col_expr(Column::Points, Expr::value(after.points))
         .col_expr(Column::PointsBack, Expr::value(after.points_back))
         .col_expr(Column::PointShare, Expr::value(after.point_share))
+        .col_expr(Column::Settled, Expr::value(after.settled))
         .col_expr(Column::Withheld, Expr::value(after.withheld))
         .col_expr(Column::ExpireTime, Expr::value(after.expire_time))
         .col_expr(Column::HoldLimitTime, Expr::value(after.hold_limit_time))

@@ -45,16 +45,15 @@ pub(in crate::booking) async fn departed(
     .await
 }
 
-/// No-shows whose last day has come, wherever they are, and whose money is not all the seller's yet, or what they are paid for its
-/// points.
+/// No-shows whose last day has come, wherever they are, and of which what is kept, and what the platform pays of coupons and points,
+/// is not the seller's yet.
 pub(in crate::booking) async fn missed(
     conn: &impl ConnectionTrait,
     now: Time,
     limit: u64,
 ) -> Result<Vec<BookingId>, Error> {
     // In its words, which are those of the index.
-    let due = "state = 'NO_SHOW' AND (paid > refunded + earned + refund_due + withheld OR points > points_back + point_share)";
-    let missed = booking::Entity::find().filter(Expr::cust(due));
+    let missed = booking::Entity::find().filter(Expr::cust("state = 'NO_SHOW' AND NOT settled"));
     over(conn, missed, now, limit, |zone| local_date(zone, now)).await
 }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use yeyak::ErrorReason;
 use yeyak::proto::booking::v1::booking::State;
-use yeyak::proto::booking::v1::{DeclineBookingRequest, ExtendBookingRequest, QuoteBookingRequest};
+use yeyak::proto::booking::v1::{DeclineBookingRequest, ExtendBookingRequest, MarkNoShowRequest, QuoteBookingRequest};
 use yeyak::proto::coupon::v1::coupon_parameter::Value;
 use yeyak::proto::coupon::v1::coupon_policy::{RefundPolicy, Validity};
 use yeyak::proto::coupon::v1::{CouponPolicy, GiftCouponRequest, ListCouponsRequest, RevokeCouponRequest, coupon};
@@ -214,6 +214,31 @@ async fn the_platform_pays_its_part_to_the_seller_once_the_stay_is_over() {
     assert_eq!(balance(&admin, &seller).await, 170_000 + 18_000);
     assert_eq!(balance(&admin, "platform:coupons").await, -18_000);
     yeyak.check().await;
+}
+
+/// Guard: `settled`, which says of a no-show that cost the guest nothing whether its seller has been paid.
+#[tokio::test]
+async fn the_platform_pays_its_part_of_a_stay_that_cost_the_guest_nothing_though_they_never_came() {
+    let Stage { yeyak, place, member, admin } = stage(Plan::default()).await;
+    let policy = CouponPolicy { seller_share_percent: Some(25), ..percent_off(100) };
+    let coupon = give(&admin, &member, policy).await;
+    let booking = hold(&place, &member, &[&coupon]).await.expect("books");
+    assert!(is(&booking, State::Confirmed));
+    let seller = format!("seller:{}", id_of(&place.seller).await);
+    yeyak.clock.set("2026-04-02T03:00:00Z".parse().expect("an instant"));
+    let missed = MarkNoShowRequest { id: booking.id.clone(), ..Default::default() };
+    place.seller.bookings().mark_no_show(missed).await.expect("marks");
+    yeyak.settle().await;
+    assert_eq!(balance(&admin, &seller).await, 0, "they may still come");
+
+    yeyak.clock.advance(TimeDelta::days(3));
+    for _ in 0..2 {
+        yeyak.settle().await;
+
+        assert_eq!(balance(&admin, &seller).await, 150_000, "once");
+        assert_eq!(balance(&admin, "platform:coupons").await, -150_000);
+        yeyak.check().await;
+    }
 }
 
 #[tokio::test]
