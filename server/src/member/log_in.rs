@@ -40,7 +40,7 @@ impl Members {
         // Again, since many guesses may have come at the same moment: all but the first few learn nothing.
         self.admit(&key, account, origin)?;
         if genuine {
-            self.throttle.succeeded(&key);
+            self.throttle.succeeded(&key, &origin.address);
         }
         Ok(genuine)
     }
