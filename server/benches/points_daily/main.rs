@@ -8,7 +8,7 @@
 //!   reckoned (`sampled_wallets` says of how many);
 //! - `reads_alone`: reading balances while nothing else is done;
 //! - `ours`: `yeyak job run points-daily` as a process of its own, while balances are read at a server beside it (`reads_p99_ms`): of
-//!   yesterday as its schedule has it, in one session with four fifths of its time; of today so far in two as the bound has; and of the
+//!   yesterday as its schedule has it, in one session with six tenths of its time; of today so far in two as the bound has; and of the
 //!   day before yesterday in one with all of it;
 //! - `warm`: putting those balances at hand that were moved in thirty days.
 //!
