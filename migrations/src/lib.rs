@@ -26,6 +26,7 @@ mod m0016_point_lot_above;
 mod m0017_change_terms;
 mod m0018_point_lot_written_off;
 mod m0019_no_show_settled;
+mod m0020_no_shows_of_before;
 mod x0001_tidy;
 mod x0002_departed;
 mod x0003_webhooks;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_change_terms::Migration),
             Box::new(m0018_point_lot_written_off::Migration),
             Box::new(m0019_no_show_settled::Migration),
+            Box::new(m0020_no_shows_of_before::Migration),
         ]
     }
 }

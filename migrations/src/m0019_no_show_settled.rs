@@ -10,8 +10,6 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let column = boolean("settled").default(false).take();
-        manager.alter_table(Table::alter().table("booking").add_column(column).to_owned()).await?;
-        let settled = "UPDATE booking SET settled = TRUE WHERE state = 'NO_SHOW' AND (earned > 0 OR point_share > 0)";
-        manager.get_connection().execute_unprepared(settled).await.map(drop)
+        manager.alter_table(Table::alter().table("booking").add_column(column).to_owned()).await
     }
 }

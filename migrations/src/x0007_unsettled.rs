@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{drop_index_concurrently, index_concurrently};
+use crate::index_concurrently;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -10,10 +10,9 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Those with whom nothing is left to be done are many.
+        // Those with whom nothing is left to be done are many. An earlier release goes by `booking_missed`.
         let unsettled = "booking (last_date) WHERE state = 'NO_SHOW' AND NOT settled";
-        index_concurrently(manager, "booking_unsettled", unsettled).await?;
-        drop_index_concurrently(manager, "booking_missed").await
+        index_concurrently(manager, "booking_unsettled", unsettled).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

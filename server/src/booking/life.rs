@@ -183,11 +183,11 @@ impl Bookings {
                 let kept = Booking { update_time: now, ..settled };
                 store::update(&tx, &booking, &kept).await?;
                 self.announce(&tx, Some(booking.state), &kept, "no-show settled", &actor).await?;
-                // An older release may have moved the money, and not said so.
+                // An older release may have moved all of it, and not said so.
                 if due > 0 {
                     self.keep_fee(&tx, &kept).await?;
                 }
-                if due > 0 || kept.total.minor == 0 {
+                if due > 0 || (kept.total.minor == 0 && booking.point_share == 0) {
                     self.earn_share(&tx, &kept).await?;
                 }
                 if point_share > booking.point_share {

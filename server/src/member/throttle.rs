@@ -1,5 +1,6 @@
 //! Guessing passwords is slow: failed attempts are counted for each account from each network address, for each account and for
-//! each address, by each process alone. A stranger who fails on purpose closes an account to their own address alone.
+//! each address, by each process alone. A stranger who fails on purpose closes an account to their own address alone, unless they
+//! have many.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use crate::kit::clock::{Clock, Time};
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
 /// An office or a campus shares an address: it may fail more often than one account from there.
 const ADDRESS_FACTOR: u32 = 10;
-/// How much more often an account may fail from all addresses together: by default a hundred times, the most that NIST SP 800-63B
-/// (section 5.2.2, rate limiting) lets an account fail.
+/// How much more often an account may fail from all addresses together: by default a hundred times, as many as NIST SP 800-63B
+/// (section 5.2.2, rate limiting) lets it fail in a row.
 const ACCOUNT_FACTOR: u32 = 10;
 /// The most accounts and addresses remembered; beyond it the longest silent are forgotten.
 const REMEMBERED: u64 = 100_000;

@@ -1,6 +1,7 @@
 //! The HTTP port: what browsers and payment providers reach.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use axum::routing::get;
 use axum::serve::Listener;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::select;
 use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 
@@ -107,11 +109,21 @@ struct Limits {
     head: Duration,
     /// How long a request may take, with its body.
     whole: Duration,
+    /// How long a connection may last: behind it, the request under way is its last.
+    life: Duration,
     /// Who comes beyond so many connections waits until one ends.
-    connections: usize,
+    connections: u32,
 }
 
-const LIMITS: Limits = Limits { head: Duration::from_secs(10), whole: Duration::from_secs(60), connections: 1_024 };
+/// Proxies keep a connection for a minute by default, and would lose a request to one that is closed before they do.
+const LIMITS: Limits = Limits {
+    head: Duration::from_secs(75),
+    whole: Duration::from_secs(60),
+    life: Duration::from_secs(300),
+    connections: 1_024,
+};
+/// The most of a request's head.
+const HEAD: usize = 64 * 1024;
 
 /// Serves until told to stop, and then until the requests under way are answered.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
@@ -122,8 +134,8 @@ async fn serve_within(limits: Limits, mut listener: TcpListener, router: Router,
     let late = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.whole);
     let service = TowerToHyperService::new(router.layer(late));
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
-    let (room, under_way) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD);
+    let room = Arc::new(Semaphore::new(limits.connections as usize));
     let mut next = async || {
         let place = room.clone().acquire_owned().await.expect("it is never closed");
         // What can't be accepted now is tried again inside.
@@ -131,23 +143,35 @@ async fn serve_within(limits: Limits, mut listener: TcpListener, router: Router,
     };
     while let Some((place, stream)) = stop.run_until_cancelled(next()).await {
         let connection = http.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
-        let served = under_way.watch(connection);
+        let stop = stop.clone();
         tokio::spawn(async move {
-            if let Err(error) = served.await {
+            let mut connection = pin!(connection);
+            let ended = select! {
+                ended = &mut connection => ended,
+                () = async { _ = stop.run_until_cancelled(sleep(limits.life)).await } => {
+                    connection.as_mut().graceful_shutdown();
+                    timeout(limits.whole, connection).await.unwrap_or(Ok(()))
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!("a connection of the HTTP port ended: {error}");
             }
             drop(place);
         });
     }
-    under_way.shutdown().await;
+    // Who comes now is refused at once; those who are here are answered.
+    drop(listener);
+    _ = room.acquire_many(limits.connections).await;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio::sync::Notify;
 
     use super::*;
 
@@ -176,7 +200,8 @@ mod tests {
     }
 
     fn short() -> Limits {
-        Limits { head: Duration::from_millis(200), whole: Duration::from_millis(400), connections: 8 }
+        let [head, whole, life] = [200, 400, 60_000].map(Duration::from_millis);
+        Limits { head, whole, life, connections: 8 }
     }
 
     /// Guards: the time for a head, which an idle connection has too, and that for a request.
@@ -212,25 +237,47 @@ mod tests {
         assert!(late.starts_with("HTTP/1.1 200"), "{late}");
     }
 
+    /// Guard: the life of a connection, whatever is sent over it.
+    #[tokio::test]
+    async fn a_connection_that_is_used_again_and_again_ends_too() {
+        let (at, _stop) = port(Limits { life: Duration::from_millis(300), ..short() }).await;
+        let mut stream = open(at, ASK).await;
+        let began = Instant::now();
+        let mut read = [0; 1_024];
+
+        while stream.read(&mut read).await.is_ok_and(|count| count > 0) {
+            sleep(Duration::from_millis(20)).await;
+            _ = stream.write_all(ASK).await;
+        }
+
+        assert!(began.elapsed() < Duration::from_secs(10), "it ended by itself");
+    }
+
     /// Guard: the end of what is under way behind a stop, and no sooner.
     #[tokio::test]
-    async fn a_stop_waits_for_the_requests_under_way() {
+    async fn a_stop_waits_for_the_requests_under_way_and_lets_nobody_in() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let (at, stop) = (listener.local_addr().expect("it is bound"), CancellationToken::new());
-        let slow = async || {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let (begun, ended) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (begins, ends) = (begun.clone(), ended.clone());
+        let slow = async move || {
+            begins.notify_one();
+            sleep(Duration::from_millis(200)).await;
+            ends.store(true, Ordering::SeqCst);
             "late"
         };
         let serving = tokio::spawn(serve(listener, Router::new().route("/", get(slow)), stop.clone()));
         let mut asked = open(at, ASK).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        begun.notified().await;
 
         stop.cancel();
+        sleep(Duration::from_millis(50)).await;
+        assert!(TcpStream::connect(at).await.is_err() || ended.load(Ordering::SeqCst), "nobody listens any more");
         serving.await.expect("it ends");
+
+        assert!(ended.load(Ordering::SeqCst), "it was waited for");
         let mut answer = String::new();
         asked.read_to_string(&mut answer).await.expect("it is closed in order");
-
         assert!(answer.ends_with("late"), "{answer}");
-        assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
     }
 }

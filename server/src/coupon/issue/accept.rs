@@ -305,8 +305,11 @@ impl Coupons {
         if !refused.iter().any(is_sold_out) {
             return refused;
         }
-        if group.is_settled {
+        // A place that is given beside them has just come back: others may.
+        if group.is_settled || group.admitted.iter().any(|admitted| admitted.is_own) {
             self.unsettled.invalidate(&policy);
+        }
+        if group.is_settled {
             return refused;
         }
         if self.unsettled.get_with(policy, Instant::now).elapsed() > HOPE {
