@@ -181,7 +181,7 @@ async fn to_change(place: Place, sources: Sources) -> Result<Platform, Failure> 
     let config = place.config(sources)?;
     let alone = config.queue_url().is_none() && config.is_embedded();
     match alone {
-        true => Ok(Platform::open(config, World::default()).await?),
+        true => Ok(Platform::open_to_change(config, World::default()).await?),
         false => Ok(Platform::open_to_look(config, World::default()).await?),
     }
 }

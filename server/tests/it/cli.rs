@@ -3,6 +3,7 @@
 mod queue;
 mod session;
 
+use std::net::TcpListener;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -22,6 +23,8 @@ const SIGN_UP: &str = "yeyak.member.v1.AuthService/SignUp";
 struct Shell {
     folder: TempDir,
     url: String,
+    /// Where no command of these can listen: none but `serve` has to.
+    taken: TcpListener,
 }
 
 /// A server that listens, until it is stopped.
@@ -32,7 +35,8 @@ struct Serving {
 
 impl Shell {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), url: "http://127.0.0.1:9".to_owned() }
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Self { folder: tempfile::tempdir().expect("a folder"), url: "http://127.0.0.1:9".to_owned(), taken }
     }
 
     async fn serving() -> (Self, Serving) {
@@ -66,6 +70,7 @@ impl Shell {
     }
 
     async fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
+        let taken = self.taken.local_addr().expect("it is bound").to_string();
         let mut child = Command::new(env!("CARGO_BIN_EXE_yeyak"))
             .args(arguments)
             .current_dir(self.folder.path())
@@ -73,6 +78,8 @@ impl Shell {
             .env("YEYAK_URL", &self.url)
             .env("YEYAK_SESSION", self.folder.path().join("session.json"))
             .env("YEYAK_DATA", self.data())
+            .env("YEYAK_LISTEN", &taken)
+            .env("YEYAK_HTTP", &taken)
             .env("YEYAK_PASSWORD__MEMORY_KIB", "8")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -344,8 +351,8 @@ async fn the_configuration_is_shown_with_its_sources_and_completions_are_printed
         let all = options.as_array().expect("a list");
         all.iter().find(|one| one["option"] == name).cloned().expect(name)
     };
-    assert_eq!(option("listen")["value"], "127.0.0.1:7070");
-    assert_eq!(option("listen")["from"], "default");
+    assert_eq!(option("token.access_minutes")["value"], 10);
+    assert_eq!(option("token.access_minutes")["from"], "default");
     assert_eq!(option("password.memory_kib")["value"], 8);
     assert!(option("password.memory_kib")["from"].as_str().is_some_and(|from| from.contains("environment")));
     assert!(table.out.contains("limit.message_bytes"), "{table:?}");
