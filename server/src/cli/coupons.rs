@@ -100,9 +100,12 @@ fn show(report: &CouponPolicyReport) -> Result<(), Failure> {
         let count = count.map_or("closed, or none".to_owned(), |count| count.to_string());
         [Cell::new(name), Cell::new(count).fg(colour)]
     });
-    output::table(&[&report.policy_id, "count"], rows)?;
+    output::table(&["what", "count"], rows)?;
     for discount in &report.discounts {
         output::say(format!("taken off: {} {}", discount.minor_units, discount.currency_code))?;
+    }
+    if report.consistent {
+        output::say(format!("receipts, coupons and gate of {} agree", report.policy_id))?;
     }
     Ok(())
 }

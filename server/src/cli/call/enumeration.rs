@@ -5,7 +5,7 @@ use prost_reflect::EnumDescriptor;
 use crate::kit::suggest::did_you_mean;
 
 /// How many values are told at most.
-const TOLD: usize = 16;
+const TOLD: usize = 24;
 
 /// The prefix that all values of an enum have, with its underscore.
 pub(super) fn prefix(values: &EnumDescriptor) -> String {
