@@ -154,15 +154,21 @@ async fn it_is_not_told_while_a_place_has_no_row() {
     assert_eq!(stage.count(TOLD).await, 1);
 }
 
+/// A policy of two coupons that members have, as if nobody had been told of its end.
+async fn two_that_are_gone(stage: &Stage) -> Policy {
+    let policy = stage.open(|offer| offer.total = Some(2)).await;
+    stage.all(0..2, &policy).await;
+    stage.calm().await;
+    stage.execute("DELETE FROM outbox").await;
+    stage.execute("UPDATE coupon_policy SET end_told = ''").await;
+    policy
+}
+
 /// Guard: the rows have the last word: what a gate has heard in error keeps nobody from being told, though not at once.
 #[tokio::test]
 async fn it_is_told_by_the_rows_where_the_gate_believes_that_a_place_is_left() {
     let stage = Stage::new().await;
-    let policy = &stage.open(|offer| offer.total = Some(2)).await;
-    stage.all(0..2, policy).await;
-    stage.calm().await;
-    stage.execute("DELETE FROM outbox").await;
-    stage.execute("UPDATE coupon_policy SET end_told = ''").await;
+    let policy = &two_that_are_gone(&stage).await;
     let found = stage.yeyak.db.read();
     let row = store::receipt::of_places(found, policy.id, [2].into_iter()).await.expect("reads").remove(0);
     let settlement = Settlement { member: row.member.0, token: row.token, outcome: Outcome::Released };
@@ -176,11 +182,7 @@ async fn it_is_told_by_the_rows_where_the_gate_believes_that_a_place_is_left() {
 #[tokio::test]
 async fn rows_are_counted_no_more_often_than_they_must() {
     let stage = Stage::new().await;
-    let policy = &stage.open(|offer| offer.total = Some(2)).await;
-    stage.all(0..2, policy).await;
-    stage.calm().await;
-    stage.execute("DELETE FROM outbox").await;
-    stage.execute("UPDATE coupon_policy SET end_told = ''").await;
+    let policy = &two_that_are_gone(&stage).await;
     stage
         .execute("UPDATE coupon_receipt SET place = NULL, ordinal = NULL, cancel_time = create_time WHERE place = 1")
         .await;
