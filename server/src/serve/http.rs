@@ -123,7 +123,7 @@ const LIMITS: Limits = Limits {
     connections: 1_024,
 };
 /// The most of a request's head.
-const HEAD: usize = 64 * 1024;
+const HEAD_BYTES: usize = 64 * 1024;
 
 /// Serves until told to stop, and then until the requests under way are answered.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
@@ -134,7 +134,7 @@ async fn serve_within(limits: Limits, mut listener: TcpListener, router: Router,
     let late = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.whole);
     let service = TowerToHyperService::new(router.layer(late));
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);
     let room = Arc::new(Semaphore::new(limits.connections as usize));
     let mut next = async || {
         let place = room.clone().acquire_owned().await.expect("it is never closed");

@@ -11,6 +11,7 @@ mod issuer;
 mod line;
 mod read;
 mod receipts;
+mod refuse;
 mod rpc;
 mod rule;
 #[cfg(test)]

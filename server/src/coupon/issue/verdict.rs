@@ -1,6 +1,6 @@
 //! What becomes of somebody whom the gate has let in, by the rows; and what the gate is told of the place.
 
-use super::accept::over_limit;
+use super::refuse::over_limit;
 use super::rule::{Ruling, Want};
 use crate::backend::gate::Outcome;
 use crate::coupon::error::CouponError;
