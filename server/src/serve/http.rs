@@ -226,7 +226,8 @@ mod tests {
     async fn who_comes_beyond_the_connections_that_there_may_be_waits_for_a_place() {
         let (at, _stop) = port(Limits { connections: 1, ..short() }).await;
         let first = open(at, b"").await;
-        let second = rest(open(at, ASK).await);
+        // It would be answered at once, and closed.
+        let second = rest(open(at, b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n").await);
         tokio::pin!(second);
 
         let early = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
