@@ -6,6 +6,8 @@
 //! thresholds that others break, all on parts that overlap. `unproven` counts the searches that reached their limit; each
 //! answer is applied again, and what it saves is compared.
 
+#[path = "allocator/mod.rs"]
+mod allocator;
 #[path = "../src/coupon/best/tests/sample.rs"]
 mod sample;
 

@@ -6,6 +6,8 @@
 //! last lines have the ratios, which travel better: reads against the cheapest RPC, whole bookings against bare commits of one
 //! row on the same disk, and on PostgreSQL against the same statements with nothing around them.
 
+#[path = "../allocator/mod.rs"]
+mod allocator;
 mod bound;
 mod catalogue;
 mod commits;

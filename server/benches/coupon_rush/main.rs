@@ -15,6 +15,8 @@
 //! cores. Then the latency of `rush` at half of its rate, with arrivals that don't wait for answers; and where the time goes, by
 //! the processor time of each program.
 
+#[path = "../allocator/mod.rs"]
+mod allocator;
 mod cpu;
 mod load;
 mod locks;

@@ -11,6 +11,8 @@
 //!
 //! At the end the wallets are compared with their lots and movements.
 
+#[path = "../allocator/mod.rs"]
+mod allocator;
 #[path = "../coupon_rush/load.rs"]
 #[expect(dead_code, reason = "another bench needs more of it")]
 mod load;

@@ -15,6 +15,8 @@
 //! `peak_rss_mb` is what the process that does the work had at most: the command's, or that of this one with the server in it; null where
 //! the database does the work alone. Wallets, movements and what is checked are said with each; `differences` are wallets that do not agree with their lots and movements.
 
+#[path = "../allocator/mod.rs"]
+mod allocator;
 mod bound;
 mod memory;
 mod others;

@@ -5,29 +5,29 @@ use crate::error::Error;
 /// The points of one installation; none is armed unless a test does it.
 #[derive(Clone, Debug, Default)]
 pub struct Crash {
-    #[cfg(any(test, feature = "crash-points"))]
+    #[cfg(any(test, debug_assertions))]
     armed: armed::Armed,
 }
 
 impl Crash {
     /// Goes on, unless this point is armed.
-    #[cfg(any(test, feature = "crash-points"))]
+    #[cfg(any(test, debug_assertions))]
     pub fn point(&self, name: &'static str) -> Result<(), Error> {
         self.armed.strike(name)
     }
 
     /// Goes on.
-    #[cfg(not(any(test, feature = "crash-points")))]
+    #[cfg(not(any(test, debug_assertions)))]
     #[inline]
     pub fn point(&self, _name: &'static str) -> Result<(), Error> {
         Ok(())
     }
 }
 
-#[cfg(any(test, feature = "crash-points"))]
+#[cfg(any(test, debug_assertions))]
 pub use self::armed::How;
 
-#[cfg(any(test, feature = "crash-points"))]
+#[cfg(any(test, debug_assertions))]
 mod armed {
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};

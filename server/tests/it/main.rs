@@ -1,5 +1,8 @@
 //! The platform from outside: through the SDK, behind every layer.
 
+#[cfg(not(debug_assertions))]
+compile_error!("some tests make an operation end half-way, which a release can't: run them without --release");
+
 mod access;
 mod booking;
 mod cli;
