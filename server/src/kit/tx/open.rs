@@ -60,6 +60,8 @@ pub(super) async fn sqlite(path: &str, connections: u32) -> Result<(DatabaseConn
                 .pragma("busy_timeout", "5000")
                 // For each connection, SQLite's own default: the system's cache holds the file.
                 .pragma("cache_size", "-2000")
+                // Each operation of a batch can be undone by itself: what that takes would go through a file.
+                .pragma("temp_store", "MEMORY")
                 .foreign_keys(true)
                 .statement_cache_capacity(512)
         });
