@@ -88,7 +88,7 @@ impl Bookings {
         if wanted > most {
             return Err(PointError::NotUsable { usable: most }.into());
         }
-        let available = self.points.available(member).await?;
+        let available = self.points.available(member, wanted).await?;
         match wanted > available {
             true => Err(PointError::NotEnough { available, wanted }.into()),
             false => Ok(most.min(available)),

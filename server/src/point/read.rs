@@ -37,13 +37,33 @@ impl Balance {
 }
 
 impl Points {
-    /// How many points a member can spend now.
-    pub async fn available(&self, member: MemberId) -> Result<i64, Error> {
-        Ok(self.purse(member).await?.wallet.available)
+    /// How many points a member can spend now, as far as is known here; where those are fewer than they want, as the rows say.
+    pub async fn available(&self, member: MemberId, wanted: i64) -> Result<i64, Error> {
+        let kept = self.at_hand(member, 0).await?;
+        let at_hand = kept.map(|mut purse| {
+            purse.settle();
+            purse.wallet.available
+        });
+        if let Some(available) = at_hand.filter(|available| *available >= wanted) {
+            return Ok(available);
+        }
+        let mut purse = self.keep(member).await?;
+        purse.settle();
+        Ok(purse.wallet.available)
     }
 
     /// The version of a member's wallet, which has all that was done to it before; 0 where nothing was.
     pub async fn version(&self, member: MemberId) -> Result<i64, Error> {
+        // What nobody else writes is at hand as it was written last, before anyone was told of it.
+        if !self.kit.db.is_shared()
+            && let Some(AtHand { purse, .. }) = self.wallets.get(member, 0, self.now()).await
+        {
+            return Ok(purse.wallet.version);
+        }
+        self.stored_version(member).await
+    }
+
+    async fn stored_version(&self, member: MemberId) -> Result<i64, Error> {
         Ok(store::purse::wallet(self.kit.db.read(), member).await?.map_or(0, |wallet| wallet.version))
     }
 
@@ -62,7 +82,7 @@ impl Points {
         if is_trusted {
             return Ok(Some(purse));
         }
-        if self.version(member).await? != purse.wallet.version {
+        if self.stored_version(member).await? != purse.wallet.version {
             return Ok(None);
         }
         self.wallets.put_for_day(slice::from_ref(&purse)).await;
@@ -81,8 +101,7 @@ impl Points {
         let conn = self.kit.db.read();
         for _ in 0..READS {
             let purse = store::purse::find(conn, member, self.now()).await?;
-            let now = store::purse::wallet(conn, member).await?.map_or(0, |wallet| wallet.version);
-            if now == purse.wallet.version {
+            if self.stored_version(member).await? == purse.wallet.version {
                 return Ok(purse);
             }
         }
@@ -124,7 +143,7 @@ impl Points {
             None => {
                 let conn = self.kit.db.read();
                 // What is at hand may be of a commit that came to nothing; the rows are asked.
-                let stored = store::purse::wallet(conn, member).await?.map_or(0, |wallet| wallet.version);
+                let stored = self.stored_version(member).await?;
                 let found = store::movement::list(conn, member, wanted, page).await?;
                 // And the wallet may have been moved since.
                 let is_as_of = stored == version && found.first().is_none_or(|newest| newest.version <= version);
@@ -145,5 +164,46 @@ impl Points {
         found.retain(|lot| lot.remaining > 0 && page.after.is_none_or(|after| key(lot) > after));
         found.sort_unstable_by_key(key);
         Ok(page.cut(&self.kit.keys, found, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::TimeDelta;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::backend::cache::MemoryCache;
+    use crate::harness::Harness;
+    use crate::kit::caller::Actor;
+    use crate::point::model::{Cause, NewLot, Subject};
+
+    /// Guard: the rows are asked where fewer points are at hand than are wanted.
+    #[tokio::test]
+    async fn points_that_another_process_gave_are_there_for_who_wants_them() {
+        let yeyak = Harness::new().await;
+        let process = || {
+            let cache = Arc::new(MemoryCache::new(yeyak.clock.clone()));
+            Points::new(yeyak.kit.clone(), cache, TaskTracker::new())
+        };
+        let (here, there) = (process(), process());
+        let (member, now) = (MemberId(Uuid::from_u128(1)), here.now());
+        let available = async |wanted| here.available(member, wanted).await.expect("reads");
+        assert_eq!(available(0).await, 0);
+
+        let expire_time = now + TimeDelta::days(30);
+        let lot = NewLot { cause: Cause::Earn, points: 40, base: None, available_time: now, expire_time };
+        let give = |purse: &mut Purse| {
+            purse.add(&yeyak.kit.ids, &lot, &Subject::default());
+            Ok(())
+        };
+        let actor = Actor("a test".to_owned());
+        yeyak.db.write(async |tx| there.change(&tx, member, None, &actor, give).await.map(drop)).await.expect("gives");
+
+        assert_eq!(available(0).await, 0, "as it is at hand");
+        assert_eq!(available(40).await, 40);
+        assert_eq!(there.available(member, 0).await.expect("reads"), 40);
     }
 }
