@@ -134,7 +134,7 @@ impl Caller {
         match self {
             Self::Member(member) | Self::Service { acting_for: Some(member), .. } => Ok(member),
             Self::Service { acting_for: None, .. } => Err(Denied { needs: "the header yeyak-act-as" }.into()),
-            Self::Anonymous => Err(Unauthenticated.into()),
+            Self::Anonymous => Err(Unauthenticated::Nobody.into()),
         }
     }
 
@@ -153,8 +153,14 @@ impl Caller {
 
 /// The caller is not known.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("log in, and send the access token as `authorization: Bearer …`")]
-pub struct Unauthenticated;
+pub enum Unauthenticated {
+    /// They say nothing of who they are.
+    #[error("log in, and send the access token as `authorization: Bearer …`")]
+    Nobody,
+    /// What they send as a token is none, or no longer one.
+    #[error("the token is not known here, its time is over, or its session or key has ended: log in again")]
+    Token,
+}
 
 impl Fault for Unauthenticated {
     fn reason(&self) -> ErrorReason {

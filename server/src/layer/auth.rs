@@ -105,7 +105,7 @@ where
         let peer = context.and_then(|context| context.peer);
         // What is not in the catalog is closed, whoever routes it.
         let Some(rpc) = context.and_then(|context| context.rpc) else {
-            return Box::pin(std::future::ready(Ok(Status::from(Error::from(Unauthenticated)).into_http())));
+            return Box::pin(std::future::ready(Ok(Status::from(Error::from(Unauthenticated::Nobody)).into_http())));
         };
         // Health and reflection are open.
         if rpc.is_built_in() {
@@ -189,7 +189,8 @@ async fn identify(
     method: &'static Method,
 ) -> Result<Caller, Error> {
     // One that can't be read is refused: without it, the call would be made as the key itself.
-    let act_as = headers.get(ACT_AS_HEADER).map(|value| value.to_str().map_err(|_| Unauthenticated)).transpose()?;
+    let act_as =
+        headers.get(ACT_AS_HEADER).map(|value| value.to_str().map_err(|_| Unauthenticated::Token)).transpose()?;
     let caller = match bearer(headers)? {
         Some(token) => authenticate.caller(Credentials { token, act_as, method }).await?,
         None => Caller::Anonymous,
@@ -201,10 +202,10 @@ async fn identify(
 /// The bearer token, when there is one; any other `authorization` is refused rather than overlooked.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let Some(value) = headers.get(http::header::AUTHORIZATION) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Unauthenticated)?;
+    let text = value.to_str().map_err(|_| Unauthenticated::Nobody)?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => Ok(Some(token.trim())),
-        _ => Err(Unauthenticated.into()),
+        _ => Err(Unauthenticated::Nobody.into()),
     }
 }
 
@@ -223,7 +224,7 @@ fn permit(caller: &Caller, method: &Method) -> Result<(), Error> {
     };
     match (allowed, caller) {
         (true, _) => Ok(()),
-        (false, Caller::Anonymous) => Err(Unauthenticated.into()),
+        (false, Caller::Anonymous) => Err(Unauthenticated::Nobody.into()),
         (false, Caller::Service { .. }) => Err(Denied { needs: "a member; API keys may not call this" }.into()),
         (false, Caller::Member(_)) if names(Access::Seller) && !names(Access::Admin) => {
             Err(Denied { needs: "the role seller" }.into())
@@ -300,7 +301,7 @@ mod tests {
         }
 
         async fn again(&self, _: &Caller) -> Result<Caller, Error> {
-            if self.lives.load(Ordering::Relaxed) { Ok(self.caller()) } else { Err(Unauthenticated.into()) }
+            if self.lives.load(Ordering::Relaxed) { Ok(self.caller()) } else { Err(Unauthenticated::Token.into()) }
         }
     }
 

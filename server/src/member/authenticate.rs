@@ -25,7 +25,7 @@ impl Authenticate for Members {
             return self.service(credentials).await;
         }
         let Some((claims, roles)) = self.verify_token(credentials.token).await? else {
-            return Err(Unauthenticated.into());
+            return Err(Unauthenticated::Token.into());
         };
         // Done as themselves, what was meant for another would be a surprise.
         if credentials.act_as.is_some() {
@@ -39,15 +39,15 @@ impl Authenticate for Members {
             Caller::Member(member) => {
                 let Some(session) = member.session else { return Ok(caller.clone()) };
                 let live = self.liveness.member(session).await?;
-                let (_, roles) = live.filter(|(id, _)| *id == member.id).ok_or(Unauthenticated)?;
+                let (_, roles) = live.filter(|(id, _)| *id == member.id).ok_or(Unauthenticated::Token)?;
                 Ok(Caller::Member(Member { roles, ..member.clone() }))
             }
             Caller::Service { key, acting_for } => {
                 if !self.is_live(*key).await? {
-                    return Err(Unauthenticated.into());
+                    return Err(Unauthenticated::Token.into());
                 }
                 let Some(member) = acting_for else { return Ok(caller.clone()) };
-                let roles = self.liveness.roles(member.id).await?.ok_or(Unauthenticated)?;
+                let roles = self.liveness.roles(member.id).await?.ok_or(Unauthenticated::Token)?;
                 let roles = Roles { admin: false, ..roles };
                 Ok(Caller::Service { key: *key, acting_for: Some(Member { roles, ..member.clone() }) })
             }

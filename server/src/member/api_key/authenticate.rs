@@ -93,7 +93,7 @@ impl Members {
     /// The service that calls, and for whom.
     pub(in crate::member) async fn service(&self, credentials: Credentials<'_>) -> Result<Caller, Error> {
         let now = self.kit.clock.now();
-        let known = self.keys.find(credentials.token, now).await?.ok_or(Unauthenticated)?;
+        let known = self.keys.find(credentials.token, now).await?.ok_or(Unauthenticated::Token)?;
         let scopes = &known.key.scopes;
         if !scopes.allow(credentials.method) {
             return Err(missing(credentials.method, credentials.method.to_string()));
