@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorReason, Fault, listed};
 
 /// How many violations are remembered.
 const LIMIT: usize = 25;
+const GIVEN: &str = "must be given";
 
 /// Collects what is wrong with a request while it is read.
 #[derive(Debug, Default)]
@@ -64,6 +65,10 @@ impl Violations {
         field: impl Into<String>,
         text: &str,
     ) -> Option<T> {
+        if text.is_empty() {
+            self.add(field, GIVEN);
+            return None;
+        }
         self.take(field, text.parse::<T>())
     }
 
@@ -96,7 +101,11 @@ impl Violations {
         field: impl Into<String>,
         date: Option<&yeyak_proto::yeyak::common::v1::Date>,
     ) -> Option<super::date::Date> {
-        let read = date.and_then(super::date::from_proto);
+        let Some(date) = date else {
+            self.add(field, GIVEN);
+            return None;
+        };
+        let read = super::date::from_proto(date);
         self.require(field, read.is_some(), "must be a date of the calendar");
         read
     }

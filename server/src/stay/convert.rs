@@ -4,7 +4,7 @@ use chrono::{NaiveTime, Timelike};
 use yeyak_proto::yeyak::common::v1 as common;
 use yeyak_proto::yeyak::stay::v1 as pb;
 
-use super::model::{Amenities, Amenity, GeoPoint, NotAPoint, NotWanted, Photo, Rating, Region, Wanted};
+use super::model::{Amenities, Amenity, GeoPoint, NotAPoint, NotWanted, Photo, Rating, RefundTier, Region, Wanted};
 use crate::kit::date::{Date, Nights};
 pub(super) use crate::kit::request::{choice, distinct, etag, keyed_id, mask, money};
 use crate::kit::violation::Violations;
@@ -77,6 +77,10 @@ pub(super) fn point(violations: &mut Violations, field: &str, point: &pb::GeoPoi
 
 pub(super) fn proto_point(point: GeoPoint) -> pb::GeoPoint {
     pb::GeoPoint { latitude_e7: point.latitude_e7(), longitude_e7: point.longitude_e7() }
+}
+
+pub(super) fn proto_tier(tier: &RefundTier) -> pb::RefundTier {
+    pb::RefundTier { days_before_check_in: i32::from(tier.days_before), percent: i32::from(tier.percent) }
 }
 
 /// A time on the wall clock.

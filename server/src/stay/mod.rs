@@ -85,6 +85,11 @@ impl Stays {
         &self.season
     }
 
+    /// Whether there is anything to find.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(!store::property::is_any_open(self.kit.db.read()).await?)
+    }
+
     /// How many properties a seller has.
     pub async fn property_count(&self, seller: MemberId) -> Result<u64, Error> {
         store::property::count(self.kit.db.read(), seller).await

@@ -4,7 +4,9 @@ use super::{Availability, Index};
 use crate::kit::clock::Time;
 use crate::kit::date::{Date, Nights, local_date};
 use crate::kit::money::Money;
-use crate::stay::model::{RatePlanId, Refusal, Restrictions, RoomTypeId, StayPrice, Wanted, price_stay};
+use crate::stay::model::{
+    CancellationPolicy, RatePlanId, Refusal, Restrictions, RoomTypeId, StayPrice, Wanted, price_stay,
+};
 
 /// A stay under one rate plan.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Priced {
     pub plan_name: String,
     /// What the stay costs, or every reason why it can't be had.
     pub price: Result<StayPrice, Vec<Refusal>>,
+    /// What it gives back.
+    pub policy: CancellationPolicy,
 }
 
 /// What a guest should know of one night.
@@ -53,7 +57,8 @@ impl Index {
         for plan in room.plans.iter().filter(|plan| asked(plan.id)) {
             let rates: Vec<_> = (0..).zip(&free).map(|(offset, free)| room.night(plan, day, offset, *free)).collect();
             let price = price_stay(wanted, &listing.offer(room, plan), &rates, today);
-            priced.push(Priced { plan: plan.id, plan_name: plan.name.clone(), price });
+            let (plan_name, policy) = (plan.name.clone(), plan.policy.clone());
+            priced.push(Priced { plan: plan.id, plan_name, price, policy });
         }
         if plan.is_some() && priced.is_empty() {
             return None;

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::kit::idempotency::RequestKey;
 use crate::kit::proto_time;
 use crate::kit::violation::Violations;
-use crate::stay::convert::{choice, etag, mask};
+use crate::stay::convert::{choice, etag, mask, proto_tier};
 use crate::stay::model::{
     CancellationPolicy, Meals, NotLimits, NotTiers, PlanChange, PlanTerms, RatePlan, RefundTier, RefundTiers,
     SaleState, StayLimits,
@@ -143,11 +143,7 @@ fn proto_policy(policy: CancellationPolicy) -> pb::CancellationPolicy {
         CancellationPolicy::NonRefundable => (Preset::NonRefundable, RefundTiers::default()),
         CancellationPolicy::Custom(tiers) => (Preset::Custom, tiers),
     };
-    let tier = |tier: &RefundTier| pb::RefundTier {
-        days_before_check_in: i32::from(tier.days_before),
-        percent: i32::from(tier.percent),
-    };
-    pb::CancellationPolicy { preset: preset.into(), tiers: tiers.as_slice().iter().map(tier).collect() }
+    pb::CancellationPolicy { preset: preset.into(), tiers: tiers.as_slice().iter().map(proto_tier).collect() }
 }
 
 fn proto_limits(limits: StayLimits) -> pb::StayLimits {

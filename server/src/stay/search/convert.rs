@@ -11,10 +11,11 @@ use crate::kit::date::{Date, Nights, from_proto, to_proto};
 use crate::kit::money::{Currency, Money};
 use crate::kit::violation::Violations;
 use crate::stay::convert::{
-    amenities, amenity_numbers, choice, money, nights, point, proto_photo, proto_point, region, region_number, wanted,
+    amenities, amenity_numbers, choice, money, nights, point, proto_photo, proto_point, proto_tier, region,
+    region_number, wanted,
 };
 use crate::stay::index::{Details, Hit, Night, Order, Priced, Query, fold};
-use crate::stay::model::{NightPrice, RatePlanId, Refusal, Restriction, RoomTypeId, StayPrice, Wanted};
+use crate::stay::model::{NightPrice, RatePlanId, RefundTerms, Refusal, Restriction, RoomTypeId, StayPrice, Wanted};
 
 /// Who stays when a request does not say: a first look needs no more than a place.
 const TWO_ADULTS: pb::Guests = pb::Guests { adult_count: 2, child_count: 0 };
@@ -24,14 +25,18 @@ pub(super) fn search(request: &pb::SearchStaysRequest, earliest: Date, tomorrow:
     let mut violations = Violations::new();
     let past = request.check_in_date.as_ref().and_then(from_proto).filter(|arrival| *arrival < earliest);
     let arrival = request.check_in_date.or(Some(to_proto(tomorrow)));
-    let day_behind = arrival.as_ref().and_then(from_proto).and_then(|date| date.succ_opt()).map(to_proto);
-    let departure = request.check_out_date.or(day_behind);
     let v = &mut violations;
     if let Some(past) = past {
         v.add("check_in_date", format!("must be {earliest} or later; {past} is past everywhere"));
     }
     v.require("page_size", request.page_size >= 0, "must not be negative");
-    let nights = nights(v, ("check_in_date", arrival.as_ref()), ("check_out_date", departure.as_ref()));
+    let nights = match &request.check_out_date {
+        Some(departure) => nights(v, ("check_in_date", arrival.as_ref()), ("check_out_date", Some(departure))),
+        None => {
+            let arrival = v.date("check_in_date", arrival.as_ref());
+            arrival.and_then(|arrival| Nights::between(arrival, arrival.succ_opt()?).ok())
+        }
+    };
     let wanted = wanted(v, nights, Some(request.guests.as_ref().unwrap_or(&TWO_ADULTS)), request.room_count);
     let code = if request.currency_code.is_empty() { "KRW" } else { &request.currency_code };
     let currency = v.take("currency_code", code.parse::<Currency>());
@@ -165,18 +170,17 @@ impl From<StayPrice> for pb::StayPrice {
     }
 }
 
-impl From<Priced> for pb::PlanOffer {
-    fn from(priced: Priced) -> Self {
-        let (price, refusals) = match priced.price {
-            Ok(price) => (Some(price.into()), Vec::new()),
-            Err(refusals) => (None, refusals),
-        };
-        Self {
-            rate_plan_id: priced.plan.to_string(),
-            rate_plan_name: priced.plan_name,
-            price,
-            refusals: refusals.into_iter().map(pb::StayRefusal::from).collect(),
-        }
+pub(super) fn plan_offer((priced, terms): (Priced, RefundTerms)) -> pb::PlanOffer {
+    let (price, refusals) = match priced.price {
+        Ok(price) => (Some(price.into()), Vec::new()),
+        Err(refusals) => (None, refusals),
+    };
+    pb::PlanOffer {
+        rate_plan_id: priced.plan.to_string(),
+        rate_plan_name: priced.plan_name,
+        price,
+        refusals: refusals.into_iter().map(pb::StayRefusal::from).collect(),
+        refund_tiers: terms.tiers.as_slice().iter().map(proto_tier).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::kit::date::{Date, Nights, local_date};
 use crate::kit::page::PageKey;
 use crate::stay::Stays;
 use crate::stay::index::{Found, Key, Night, Priced, Query};
-use crate::stay::model::{PropertyId, RatePlanId, RoomTypeId, Wanted};
+use crate::stay::model::{CancellationPolicy, PropertyId, RatePlanId, RefundTerms, RoomTypeId, Wanted};
 
 impl PageKey for Key {
     fn encode(&self) -> Vec<u8> {
@@ -37,19 +37,28 @@ impl Stays {
         Ok((index.search(query, &*self.rooms, self.kit.clock.now()), degraded))
     }
 
-    /// Prices a stay under one plan or all of them.
+    /// Prices a stay under one plan or all of them, each with what it would give back.
     pub(super) async fn price(
         &self,
         room_type: RoomTypeId,
         plan: Option<RatePlanId>,
         wanted: &Wanted,
-    ) -> Result<Vec<Priced>, Error> {
+    ) -> Result<Vec<(Priced, RefundTerms)>, Error> {
+        let now = self.kit.clock.now();
         let index = self.catalogue.of_room_type(room_type).await?;
-        let priced = index.price(room_type, plan, wanted, &*self.rooms, self.kit.clock.now());
-        priced.ok_or_else(|| match plan.filter(|_| index.room_type(room_type).is_some()) {
-            Some(plan) => NotFound::new("rate_plan", plan).into(),
-            None => NotFound::new("room_type", room_type).into(),
-        })
+        let (listing, _) = index.room_type(room_type).ok_or_else(|| NotFound::new("room_type", room_type))?;
+        let priced = index.price(room_type, plan, wanted, &*self.rooms, now);
+        let priced = priced.ok_or_else(|| match plan {
+            Some(plan) => NotFound::new("rate_plan", plan),
+            None => NotFound::new("room_type", room_type),
+        })?;
+        let (zone, check_in) = (listing.details().zone, wanted.nights().check_in());
+        let terms = |policy: &CancellationPolicy| policy.resolve(&self.season, zone, check_in, now);
+        Ok(priced
+            .into_iter()
+            .map(|priced| (terms(&priced.policy), priced))
+            .map(|(terms, priced)| (priced, terms))
+            .collect())
     }
 
     /// The nights of a room type, for a guest to choose from.

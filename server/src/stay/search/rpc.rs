@@ -36,8 +36,8 @@ impl StaySearchService for Stays {
 
     async fn price_stay(&self, request: Request<pb::PriceStayRequest>) -> Answer<pb::PriceStayResponse> {
         let (room_type, plan, wanted) = convert::price(request.get_ref())?;
-        let offers = self.price(room_type, plan, &wanted).await?;
-        Ok(Response::new(pb::PriceStayResponse { offers: offers.into_iter().map(pb::PlanOffer::from).collect() }))
+        let offers = self.price(room_type, plan, &wanted).await?.into_iter().map(convert::plan_offer).collect();
+        Ok(Response::new(pb::PriceStayResponse { offers }))
     }
 
     async fn get_stay_calendar(&self, request: Request<pb::GetStayCalendarRequest>) -> Answer<pb::StayCalendar> {

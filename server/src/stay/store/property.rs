@@ -151,6 +151,13 @@ pub(in crate::stay) async fn count(conn: &impl ConnectionTrait, seller: MemberId
     Ok(of_seller(seller).count(conn).await?)
 }
 
+/// Whether any property is sold.
+pub(in crate::stay) async fn is_any_open(conn: &impl ConnectionTrait) -> Result<bool, Error> {
+    let open =
+        Entity::find().select_only().column(Column::Id).filter(Column::State.eq(state_code(PropertyState::Listed)));
+    Ok(open.limit(1).into_tuple::<Uuid>().one(conn).await?.is_some())
+}
+
 pub(in crate::stay) async fn insert_many(tx: &Tx, properties: &[Property]) -> Result<(), Error> {
     let rows: Vec<ActiveModel> =
         properties.iter().map(|property| row(property, property.update_time).into_active_model()).collect();

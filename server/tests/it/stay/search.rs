@@ -117,6 +117,23 @@ async fn a_stay_with_one_night_full_or_closed_is_not_found_and_its_price_says_wh
 }
 
 #[tokio::test]
+async fn a_price_says_what_a_cancellation_would_give_back() {
+    let yeyak = Yeyak::new().await;
+    let inn = Inn::new(&yeyak).await;
+    let ask = PriceStayRequest {
+        room_type_id: inn.room_type.clone(),
+        check_in_date: april(10),
+        check_out_date: april(12),
+        ..Default::default()
+    };
+
+    let offers = yeyak.client.stay_search().price_stay(ask).await.expect("answers").offers;
+
+    let tiers = offers[0].refund_tiers.iter().map(|tier| (tier.days_before_check_in, tier.percent));
+    assert_eq!(tiers.collect::<Vec<_>>(), [(2, 100), (1, 80), (0, 70)], "a Friday in spring by the Korean standard");
+}
+
+#[tokio::test]
 async fn every_restriction_in_the_way_is_named_in_order_of_date() {
     let yeyak = Yeyak::new().await;
     let inn = Inn::new(&yeyak).await;
@@ -277,6 +294,25 @@ async fn a_date_that_is_past_everywhere_is_told_by_its_field_and_today_is_not() 
     assert_eq!(past.reason, ErrorReason::InvalidFields);
     assert_eq!(past.violations[0].field, "check_in_date");
     assert!(past.violations[0].description.contains("2026-03-01"), "{past:?}");
+}
+
+#[tokio::test]
+async fn a_date_that_is_none_is_blamed_alone_and_one_that_is_missing_is_told_as_such() {
+    let yeyak = Yeyak::new().await;
+    let none = yeyak::proto::common::v1::Date { year: 2026, month: 2, day: 30 };
+    let search = SearchStaysRequest { check_in_date: Some(none), ..Default::default() };
+    let price = PriceStayRequest { check_in_date: Some(none), ..Default::default() };
+
+    let search = yeyak.client.stay_search().search_stays(search).await.expect_err("no date");
+    let price = yeyak.client.stay_search().price_stay(price).await.expect_err("no date");
+
+    let told = |refused: yeyak::Error| -> Vec<_> {
+        refused.violations.into_iter().map(|violation| (violation.field, violation.description)).collect()
+    };
+    let is_none = ("check_in_date".to_owned(), "must be a date of the calendar".to_owned());
+    assert_eq!(told(search), [is_none.clone()]);
+    let missing = |field: &str| (field.to_owned(), "must be given".to_owned());
+    assert_eq!(told(price), [missing("room_type_id"), is_none, missing("check_out_date")]);
 }
 
 /// Guard: a check-in is past by the calendar of each property, not by Seoul's.
