@@ -79,7 +79,7 @@ impl Call {
     pub(super) fn run(self) -> Result<(), Failure> {
         block_on(async {
             let client = self.target.connect().await?;
-            let mut reflection = Reflection::open(&client).await?;
+            let mut reflection = Reflection::open(&client).await.map_err(Failure::when_unreached)?;
             match &self.name {
                 None => list::services(&mut reflection, self.json).await,
                 Some(name) if self.list => list::methods(&mut reflection, name, self.json).await,

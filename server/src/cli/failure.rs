@@ -79,6 +79,14 @@ impl Failure {
         self
     }
 
+    /// Says what may be behind it when nobody was found who speaks gRPC.
+    pub(super) fn when_unreached(self) -> Self {
+        match self.code == REFUSED + 14 {
+            true => self.and("Is that its gRPC port? `yeyak serve` tells it; pages and webhooks have another."),
+            false => self,
+        }
+    }
+
     /// Says more, on a line of its own.
     #[must_use]
     pub(super) fn and(mut self, hint: impl Display) -> Self {

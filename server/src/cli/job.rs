@@ -58,7 +58,7 @@ pub(super) struct Daily {
     /// Of `points-daily`: the day in UTC, such as 2026-03-01; without it yesterday, and before it what was missed in the last 7
     /// days. A day that was done is not done again; one that is not over is done as of now, and again when it is. The balance that
     /// is kept of a day is that of the moment at which it was kept, which may be hours behind the day.
-    #[arg(long)]
+    #[arg(long, value_parser = day, value_name = "YYYY-MM-DD")]
     date: Option<Date>,
     /// Of `points-daily`: wallets that differ from their lots, their movements and their reservations, which agree, are put right; of
     /// a day that was done too.
@@ -73,6 +73,10 @@ pub(super) struct Daily {
     /// Of `points-daily`: how many ranges of wallets are worked on at once; each keeps a core of the database busy.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_SESSIONS)), default_value_t = 1)]
     sessions: u8,
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "must be a day of the calendar as YYYY-MM-DD, such as 2026-03-01".to_owned())
 }
 
 impl Job {

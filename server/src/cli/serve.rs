@@ -81,7 +81,10 @@ impl Serve {
                 Ok::<_, Failure>(platform)
             };
             let Some(platform) = stop.run_until_cancelled(opening).await else { return Ok(()) };
-            platform?.serve(|ports| greet(&config, ports), stop.cancelled_owned()).await?;
+            let platform = platform?;
+            // Nobody is kept from serving by a hint.
+            let is_empty = platform.stays.is_empty().await.unwrap_or(false);
+            platform.serve(|ports| greet(&config, ports, is_empty), stop.cancelled_owned()).await?;
             Ok(())
         })
     }
@@ -99,21 +102,26 @@ fn log(config: &Config) -> Result<(), ServeError> {
 }
 
 /// Tells in a few lines what is served where, and what to try.
-fn greet(config: &Config, ports: &Ports) {
+fn greet(config: &Config, ports: &Ports, is_empty: bool) {
     let scheme = if config.has_tls() { "https" } else { "http" };
     let database =
         if config.is_embedded() { format!("SQLite in {}", config.data.display()) } else { "PostgreSQL".to_owned() };
     let queue = config.queue_url().map_or("", |_| "\n  queue     RabbitMQ");
+    // As it was called: who runs it by `cargo run` has none in the path.
+    let yeyak = std::env::args().next().unwrap_or_else(|| "yeyak".to_owned());
+    let hint = match is_empty {
+        true => format!("\nThere is nothing to find yet: `{yeyak} serve --demo` loads 300 properties first."),
+        false => String::new(),
+    };
     let text = format!(
         "yeyak {} is serving
   gRPC      {scheme}://{}
   HTTP      http://{}
   database  {database}{queue}
 Try, with YEYAK_URL={scheme}://{} in the environment:
-  cargo run --example book_a_stay      sign up, book, pay, cancel
-  yeyak call --list                    every service
-  yeyak call yeyak.stay.v1.StaySearchService/SearchStays '{{\"region\": \"JEJU\"}}'
-Nothing to find? `yeyak serve --demo` loads 300 properties first.",
+  cargo run --example book_a_stay
+  {yeyak} call --list
+  {yeyak} call yeyak.stay.v1.StaySearchService/SearchStays '{{\"region\": \"JEJU\"}}'{hint}",
         env!("CARGO_PKG_VERSION"),
         ports.grpc,
         ports.http,

@@ -137,7 +137,7 @@ const PAID: Words = (StatusCode::OK, "결제가 완료되었습니다", "It is p
 const DECLINED: Words = (
     StatusCode::OK,
     "결제가 승인되지 않았습니다",
-    "The payment was declined. Nothing was taken; you can try another card.",
+    "The payment was declined. Nothing was taken; go back to the booking and begin again, with another card perhaps.",
 );
 const NOT_KNOWN: Words = (
     StatusCode::OK,
