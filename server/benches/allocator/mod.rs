@@ -1,6 +1,5 @@
 //! The allocator that the command `yeyak` has: what is measured is what is shipped.
 
-use mimalloc::MiMalloc;
-
+#[cfg(not(target_env = "msvc"))]
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
