@@ -27,7 +27,10 @@ impl Schema {
     /// Waits for the turn of this process. A SQLite file is locked by the folder that it is in.
     pub(crate) async fn lock(db: &Db, config: &Config) -> Result<Self, DbErr> {
         if !db.is_shared() {
-            return Ok(Self { connection: db.schema_connection().clone(), lock: None });
+            let connection = db.schema_connection().clone();
+            // An index over a large table is sorted in a file; for what else is written, memory is enough.
+            connection.execute_unprepared("PRAGMA temp_store = FILE").await?;
+            return Ok(Self { connection, lock: None });
         }
         let url = config.database_url().replacen("postgresql://", "postgres://", 1);
         let one = || {
@@ -82,7 +85,10 @@ impl Schema {
 
     /// Lets the next process have its turn.
     pub(crate) async fn unlock(self) -> Result<(), DbErr> {
-        let Some(lock) = self.lock else { return Ok(()) };
+        let Some(lock) = self.lock else {
+            self.connection.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
+            return Ok(());
+        };
         self.connection.close().await?;
         lock.close().await
     }

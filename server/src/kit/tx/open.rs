@@ -49,10 +49,10 @@ impl DatabaseSettings {
 
 /// The writer and the readers of a SQLite file.
 pub(super) async fn sqlite(path: &str, connections: u32) -> Result<(DatabaseConnection, DatabaseConnection), Error> {
-    let options = |connections| {
+    let options = |connections, temporary| {
         let mut options = ConnectOptions::new(format!("sqlite:{path}?mode=rwc"));
         options.max_connections(connections).min_connections(1).sqlx_logging(false).test_before_acquire(false);
-        options.map_sqlx_sqlite_opts(|sqlite| {
+        options.map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .pragma("journal_mode", "WAL")
                 // FULL: an answer given must outlive a power cut, not only a crash of the process.
@@ -60,16 +60,16 @@ pub(super) async fn sqlite(path: &str, connections: u32) -> Result<(DatabaseConn
                 .pragma("busy_timeout", "5000")
                 // For each connection, SQLite's own default: the system's cache holds the file.
                 .pragma("cache_size", "-2000")
-                // Each operation of a batch can be undone by itself: what that takes would go through a file.
-                .pragma("temp_store", "MEMORY")
+                .pragma("temp_store", temporary)
                 .foreign_keys(true)
                 .statement_cache_capacity(512)
         });
         options
     };
-    let write = Database::connect(options(1)).await?;
-    // Reads are of memory, and there are few cores: more readers than these only take more memory.
-    let read = Database::connect(options(connections.min(READERS))).await?;
+    // Each operation of a batch can be undone by itself: what that takes would go through a file.
+    let write = Database::connect(options(1, "MEMORY")).await?;
+    // Reads are of memory, and there are few cores: more readers than these only take more memory; so would large sorts.
+    let read = Database::connect(options(connections.min(READERS), "FILE")).await?;
     Ok((write, read))
 }
 
