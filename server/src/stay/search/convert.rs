@@ -9,6 +9,7 @@ use yeyak_proto::yeyak::stay::v1::stay_refusal::Restriction as Wire;
 use crate::error::Error;
 use crate::kit::date::{Date, Nights, from_proto, to_proto};
 use crate::kit::money::{Currency, Money};
+use crate::kit::proto_time;
 use crate::kit::violation::Violations;
 use crate::stay::convert::{
     amenities, amenity_numbers, choice, money, nights, point, proto_photo, proto_point, proto_tier, region,
@@ -181,6 +182,7 @@ pub(super) fn plan_offer((priced, terms): (Priced, RefundTerms)) -> pb::PlanOffe
         price,
         refusals: refusals.into_iter().map(pb::StayRefusal::from).collect(),
         refund_tiers: terms.tiers.as_slice().iter().map(proto_tier).collect(),
+        full_refund_until: terms.full_until.map(proto_time),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::kit::date::{Date, Nights, local_date};
 use crate::kit::page::PageKey;
 use crate::stay::Stays;
 use crate::stay::index::{Found, Key, Night, Priced, Query};
-use crate::stay::model::{CancellationPolicy, PropertyId, RatePlanId, RefundTerms, RoomTypeId, Wanted};
+use crate::stay::model::{PropertyId, RatePlanId, RefundTerms, RoomTypeId, Wanted};
 
 impl PageKey for Key {
     fn encode(&self) -> Vec<u8> {
@@ -53,12 +53,11 @@ impl Stays {
             None => NotFound::new("room_type", room_type),
         })?;
         let (zone, check_in) = (listing.details().zone, wanted.nights().check_in());
-        let terms = |policy: &CancellationPolicy| policy.resolve(&self.season, zone, check_in, now);
-        Ok(priced
-            .into_iter()
-            .map(|priced| (terms(&priced.policy), priced))
-            .map(|(terms, priced)| (priced, terms))
-            .collect())
+        let with_terms = |priced: Priced| {
+            let terms = priced.policy.resolve(&self.season, zone, check_in, now);
+            (priced, terms)
+        };
+        Ok(priced.into_iter().map(with_terms).collect())
     }
 
     /// The nights of a room type, for a guest to choose from.

@@ -127,10 +127,17 @@ async fn a_price_says_what_a_cancellation_would_give_back() {
         ..Default::default()
     };
 
-    let offers = yeyak.client.stay_search().price_stay(ask).await.expect("answers").offers;
+    let offers = yeyak.client.stay_search().price_stay(ask.clone()).await.expect("answers").offers;
 
     let tiers = offers[0].refund_tiers.iter().map(|tier| (tier.days_before_check_in, tier.percent));
     assert_eq!(tiers.collect::<Vec<_>>(), [(2, 100), (1, 80), (0, 70)], "a Friday in spring by the Korean standard");
+    assert_eq!(offers[0].full_refund_until, None);
+    let peak = |day| Some(yeyak::proto::common::v1::Date { year: 2026, month: 8, day });
+    let ask = PriceStayRequest { check_in_date: peak(10), check_out_date: peak(11), ..ask };
+    let offers = yeyak.client.stay_search().price_stay(ask).await.expect("answers").offers;
+    let midnight = offers[0].full_refund_until.expect("in peak season").seconds;
+    let ends = chrono::DateTime::parse_from_rfc3339("2026-03-02T15:00:00Z").expect("an instant");
+    assert_eq!(midnight, ends.timestamp(), "the end of the day in Seoul");
 }
 
 #[tokio::test]
