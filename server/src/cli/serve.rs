@@ -14,6 +14,8 @@ use crate::config::{Config, LogFormat, Sources};
 use crate::demo::DemoSize;
 use crate::serve::{Platform, Ports, ServeError, World};
 
+const SEARCH: &str = "yeyak.stay.v1.StaySearchService";
+
 /// Options that are often given by hand; all others come from the file and the environment.
 #[derive(Args, Debug, Default)]
 pub(super) struct Serve {
@@ -82,8 +84,9 @@ impl Serve {
             };
             let Some(platform) = stop.run_until_cancelled(opening).await else { return Ok(()) };
             let platform = platform?;
+            let sells_here = config.is_embedded() && config.serves(SEARCH);
             // Nobody is kept from serving by a hint.
-            let is_empty = platform.stays.is_empty().await.unwrap_or(false);
+            let is_empty = sells_here && platform.stays.is_empty().await.unwrap_or(false);
             platform.serve(|ports| greet(&config, ports, is_empty), stop.cancelled_owned()).await?;
             Ok(())
         })
@@ -108,9 +111,14 @@ fn greet(config: &Config, ports: &Ports, is_empty: bool) {
         if config.is_embedded() { format!("SQLite in {}", config.data.display()) } else { "PostgreSQL".to_owned() };
     let queue = config.queue_url().map_or("", |_| "\n  queue     RabbitMQ");
     // As it was called: who runs it by `cargo run` has none in the path.
-    let yeyak = std::env::args().next().unwrap_or_else(|| "yeyak".to_owned());
+    let yeyak = std::env::args_os().next().map_or_else(|| "yeyak".into(), |name| name.to_string_lossy().into_owned());
     let hint = match is_empty {
-        true => format!("\nThere is nothing to find yet: `{yeyak} serve --demo` loads 300 properties first."),
+        true => {
+            let data = config.data.display();
+            format!(
+                "\nThere is nothing to find yet. Stop it, and `{yeyak} serve --demo --data {data}` loads 300 properties first."
+            )
+        }
         false => String::new(),
     };
     let text = format!(
@@ -121,7 +129,7 @@ fn greet(config: &Config, ports: &Ports, is_empty: bool) {
 Try, with YEYAK_URL={scheme}://{} in the environment:
   cargo run --example book_a_stay
   {yeyak} call --list
-  {yeyak} call yeyak.stay.v1.StaySearchService/SearchStays '{{\"region\": \"JEJU\"}}'{hint}",
+  {yeyak} call {SEARCH}/SearchStays '{{\"region\": \"JEJU\"}}'{hint}",
         env!("CARGO_PKG_VERSION"),
         ports.grpc,
         ports.http,

@@ -154,11 +154,11 @@ impl Caller {
 /// The caller is not known.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Unauthenticated {
-    /// They say nothing of who they are.
+    /// They say nothing of who they are, or not as a bearer token.
     #[error("log in, and send the access token as `authorization: Bearer …`")]
     Nobody,
     /// What they send as a token is none, or no longer one.
-    #[error("the token is not known here, its time is over, or its session or key has ended: log in again")]
+    #[error("the token is not known here, its time is over, or its session or key has ended: get another")]
     Token,
 }
 

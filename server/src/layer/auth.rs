@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
@@ -19,6 +19,7 @@ use super::context::RequestContext;
 use super::rate::Rates;
 use crate::error::{Error, ErrorReason};
 use crate::kit::caller::{Caller, Denied, Unauthenticated};
+use crate::kit::violation::Violations;
 
 /// How often it is looked whether the caller of an open stream may still have it.
 const LOOK: Duration = Duration::from_secs(30);
@@ -189,14 +190,19 @@ async fn identify(
     method: &'static Method,
 ) -> Result<Caller, Error> {
     // One that can't be read is refused: without it, the call would be made as the key itself.
-    let act_as =
-        headers.get(ACT_AS_HEADER).map(|value| value.to_str().map_err(|_| Unauthenticated::Token)).transpose()?;
+    let act_as = headers.get(ACT_AS_HEADER).map(readable).transpose()?;
     let caller = match bearer(headers)? {
         Some(token) => authenticate.caller(Credentials { token, act_as, method }).await?,
         None => Caller::Anonymous,
     };
     permit(&caller, method)?;
     Ok(caller)
+}
+
+fn readable(act_as: &HeaderValue) -> Result<&str, Error> {
+    let mut violations = Violations::new();
+    let member = violations.take(ACT_AS_HEADER, act_as.to_str().map_err(|_| "must be the id of a member"));
+    violations.finish(member)
 }
 
 /// The bearer token, when there is one; any other `authorization` is refused rather than overlooked.
