@@ -81,7 +81,7 @@ impl Failure {
 
     /// Says what may be behind it when nobody was found who speaks gRPC.
     pub(super) fn when_unreached(self) -> Self {
-        match self.code == REFUSED + 14 {
+        match self.code == code(&Status::unavailable("")) {
             true => self.and("Is that its gRPC port, and with https:// if it is encrypted? `yeyak serve` tells both; pages and webhooks have another port."),
             false => self,
         }

@@ -87,7 +87,7 @@ impl Stays {
 
     /// Whether there is anything to find.
     pub async fn is_empty(&self) -> Result<bool, Error> {
-        Ok(!store::property::is_any_open(self.kit.db.read()).await?)
+        Ok(!store::property::is_any_listed(self.kit.db.read()).await?)
     }
 
     /// How many properties a seller has.

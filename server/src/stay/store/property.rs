@@ -152,10 +152,10 @@ pub(in crate::stay) async fn count(conn: &impl ConnectionTrait, seller: MemberId
 }
 
 /// Whether any property is sold.
-pub(in crate::stay) async fn is_any_open(conn: &impl ConnectionTrait) -> Result<bool, Error> {
-    let open =
+pub(in crate::stay) async fn is_any_listed(conn: &impl ConnectionTrait) -> Result<bool, Error> {
+    let listed =
         Entity::find().select_only().column(Column::Id).filter(Column::State.eq(state_code(PropertyState::Listed)));
-    Ok(open.limit(1).into_tuple::<Uuid>().one(conn).await?.is_some())
+    Ok(listed.limit(1).into_tuple::<Uuid>().one(conn).await?.is_some())
 }
 
 pub(in crate::stay) async fn insert_many(tx: &Tx, properties: &[Property]) -> Result<(), Error> {
